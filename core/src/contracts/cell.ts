@@ -1,0 +1,67 @@
+import type { Tensor2D } from '@tensorflow/tfjs';
+import type { ParameterSpec, Weights } from './parameters.js';
+import { token } from './token.js';
+
+/** Named state, each entry `[B, H]`; every cell has `h`, which goes up to the next layer and on to the next step. */
+export type CellState = { readonly h: Tensor2D } & Readonly<Record<string, Tensor2D>>;
+
+/**
+ * The places inside a step at which regularizers may act. A cell calls them where its equations have the quantity; it
+ * never sees a mask.
+ */
+export interface CellSites {
+  /**
+   * The recurrent product `operand · W`, shape `[B, cols(W)]`. The site `recurrent` perturbs the operand as it enters
+   * the product, never the carried state; `preactivation.recurrent` perturbs the result.
+   *
+   * @param operand `[B, H]`, usually the previous `h`
+   * @param weight name of a parameter that the cell lists under `recurrentWeights`
+   */
+  recurrent(operand: Tensor2D, weight: string): Tensor2D;
+  /** Site `candidate`: the candidate update g_t, `[B, H]`. */
+  candidate(g: Tensor2D): Tensor2D;
+  /** Site `readout`: the copy of c_t that the output gate reads, `[B, H]`. */
+  readout(c: Tensor2D): Tensor2D;
+}
+
+export interface CellLayout {
+  /** All parameters of one layer. */
+  readonly parameters: readonly ParameterSpec[];
+  /** Name of the parameter `[inputSize, columns]` that multiplies the input (site `weights.input`). */
+  readonly inputWeight: string;
+  /** Names of the parameters that multiply recurrent operands (site `weights.recurrent`). */
+  readonly recurrentWeights: readonly string[];
+  /** Gates side by side in the columns of the weights, in order; their number is G. */
+  readonly gates: readonly string[];
+}
+
+/** Sites that exist only where the cell's equations have them; the others exist in every model. */
+export type OptionalSite = 'candidate' | 'readout' | 'cell';
+
+/**
+ * One recurrent layer's transition. Looping over time lives in the unroll; so does the input product of all steps, which
+ * is one matrix product for the whole sequence. A cell therefore receives `x_t · W_x` and not `x_t`.
+ *
+ * Implementations are pure: no tensor, mask or counter is kept between calls.
+ */
+export interface Cell {
+  /** Which of the optional sites the cell calls (`candidate`, `readout`) or has (`cell`: a state named `c`). */
+  readonly sites: readonly OptionalSite[];
+  /** State names, `h` among them; each is `[B, hiddenSize]` and starts at zero. */
+  readonly stateNames: readonly string[];
+
+  /** Declares one layer's parameters. */
+  build(inputSize: number, hiddenSize: number): CellLayout;
+
+  /**
+   * One step.
+   *
+   * @param x the input's product `x_t · W_x`, `[B, G·H]`, without bias
+   * @param state the previous state
+   * @param weights the layer's parameters by name
+   * @returns the next state, with the same names
+   */
+  step(x: Tensor2D, state: CellState, weights: Weights, sites: CellSites): CellState;
+}
+
+export const Cell = token<Cell>('Cell');

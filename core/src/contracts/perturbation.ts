@@ -1,0 +1,70 @@
+import type { Tensor } from '@tensorflow/tfjs';
+
+/**
+ * Where a regularizer acts. `layer` counts from 0 at the input; sites marked (model) have no layer.
+ *
+ * - `embedding` (model): rows of the embedding table, whole word types (Gal); value `[V]`
+ * - `input`: x_t as it enters the input product, `[B, I]`
+ * - `recurrent`: h_{t-1} as it enters the recurrent product; the carried state is untouched, `[B, H]`
+ * - `preactivation.input`, `preactivation.recurrent`: the two products, `[B, G·H]`
+ * - `candidate`: g_t, `[B, H]`
+ * - `cell`: c_t as carried to the next step, `[B, H]`
+ * - `readout`: the copy of c_t that the output gate reads, `[B, H]`
+ * - `hidden`: h_t, going up and onward (NOISIN), `[B, H]`
+ * - `output`: h_t going up only (Zaremba), `[B, H]`
+ * - `weights.input`, `weights.recurrent`, `weights.output` (model): the matrices themselves
+ */
+export const sites = [
+  'embedding',
+  'input',
+  'recurrent',
+  'preactivation.input',
+  'preactivation.recurrent',
+  'candidate',
+  'cell',
+  'readout',
+  'hidden',
+  'output',
+  'weights.input',
+  'weights.recurrent',
+  'weights.output',
+] as const;
+
+export type Site = (typeof sites)[number];
+
+/** Where and when a `map` is applied. */
+export interface MapContext {
+  readonly layer: number;
+  /** Time step within the minibatch, or `undefined` where all steps pass at once as `[T, B, ·]`. */
+  readonly t: number | undefined;
+  /** Value of the same quantity one step earlier, where the site is a state (`hidden`, `cell`). */
+  readonly previous?: Tensor;
+  /** For the preactivation sites: the operand (already perturbed) and the weight of the product. */
+  readonly operand?: Tensor;
+  readonly weight?: Tensor;
+}
+
+interface Place {
+  readonly site: Site;
+  /** Layer from 0 at the input; absent for `embedding` and `weights.output`. */
+  readonly layer?: number;
+  /** For the weight sites of cells with several recurrent matrices: which one. Default: all. */
+  readonly weight?: string;
+}
+
+/**
+ * What to do at a site, as data.
+ *
+ * - `scale`: quantity ⊙ value
+ * - `shift`: quantity + value
+ * - `retain`: value ⊙ previous + (1 - value) ⊙ next, only where there is a previous value (`hidden`, `cell`): zoneout
+ * - `map`: any function; slower, never fused
+ *
+ * Shape of `value` at activation sites: `[1|T, 1|B, N]`, or a scalar. A first dimension of 1 is one draw for the whole
+ * sequence, T a draw a step; a second of 1 is shared by the minibatch. `input` and `recurrent` also take
+ * `[1|T, 1|B, G, N]`: another mask for each gate. Weight sites: the weight's shape, or `[T, rows, columns]` for a draw a
+ * step (`weights.recurrent` and `weights.input`). `embedding`: `[V]`. The value may be differentiable.
+ */
+export type Perturbation =
+  | (Place & { readonly kind: 'scale' | 'shift' | 'retain'; readonly value: Tensor })
+  | (Place & { readonly kind: 'map'; readonly map: (x: Tensor, at: MapContext) => Tensor });

@@ -1,0 +1,87 @@
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import type { Rng } from '../random/rng.js';
+import type { ParameterSpec, Weights } from './parameters.js';
+import type { Perturbation } from './perturbation.js';
+import { token } from './token.js';
+
+/**
+ * - `train`: noise on
+ * - `evaluate`: the expectation of the noise, deterministic
+ * - `sample`: noise on, for Monte Carlo evaluation
+ */
+export type Phase = 'train' | 'evaluate' | 'sample';
+
+/** Sizes of the model that a regularizer perturbs. */
+export interface ModelShape {
+  /** Vocabulary size V of token models; `undefined` for dense inputs. */
+  readonly vocabularySize: number | undefined;
+  /** Layer 0 is next to the input. */
+  readonly layers: readonly LayerShape[];
+  /** Shape of the output weight: `[outputs, hiddenSize]` (row per output). */
+  readonly outputWeight: readonly [number, number];
+}
+
+export interface LayerShape {
+  readonly inputSize: number;
+  readonly hiddenSize: number;
+  /** Number of gates G. */
+  readonly gates: number;
+  readonly inputWeight: { readonly name: string; readonly shape: readonly number[] };
+  readonly recurrentWeights: readonly { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+export interface PerturbContext {
+  readonly phase: Phase;
+  readonly model: ModelShape;
+  /** B: examples in the minibatch, Monte Carlo copies included. */
+  readonly batch: number;
+  /** T: time steps in the minibatch. */
+  readonly steps: number;
+  /**
+   * Random numbers of this regularizer for this minibatch: already keyed by seed, regularizer, epoch and step. Take a
+   * stream per purpose: `rng.stream('layer-0')`.
+   */
+  readonly rng: Rng;
+  /** The regularizer's own trainable parameters. */
+  readonly parameters: Weights;
+}
+
+export interface PenaltyContext {
+  readonly phase: Phase;
+  readonly model: ModelShape;
+  /** Every parameter of the model by its full name (`layer-0/recurrent`, `output/weight`, ...), unperturbed. */
+  readonly weights: Weights;
+  /** The regularizer's own trainable parameters. */
+  readonly parameters: Weights;
+  /** Hidden states that went up from each layer, `[T, B, H]`, before and after the site `output`. */
+  readonly activations: readonly { readonly hidden: Tensor; readonly output: Tensor }[];
+}
+
+/** Monte Carlo copies of every example; each copy has its own noise and carried state. */
+export interface MonteCarlo {
+  /** K of the training objective, (1/K) Σ_k. */
+  readonly train: number;
+  /** S of the evaluation; 0 evaluates once with the expectation. */
+  readonly evaluate: number;
+  /** Average predictive probabilities (then log), or log-probabilities (the bound). */
+  readonly average: 'probabilities' | 'log-probabilities';
+}
+
+/**
+ * Says what to perturb, as data. Asked once a minibatch; keeps nothing between calls.
+ */
+export interface Regularizer {
+  /** Monte Carlo copies it wants; with several regularizers the largest numbers win. */
+  readonly monteCarlo?: MonteCarlo;
+
+  /** Trainable parameters of its own, such as a learned spread. */
+  parameters?(model: ModelShape): readonly ParameterSpec[];
+
+  /** Perturbations of this minibatch; at `evaluate` those of the expectation, often none. */
+  perturb(context: PerturbContext): readonly Perturbation[];
+
+  /** A term added to the training loss (mean per prediction scale), or nothing. */
+  penalty?(context: PenaltyContext): Scalar;
+}
+
+export const Regularizer = token<Regularizer>('Regularizer');

@@ -1,0 +1,43 @@
+/**
+ * Every error code of rnnx with what it means. `docs/errors.md` explains each; a test keeps the two in step.
+ */
+export const errorCodes = {
+  RNNX_CONFIG_INVALID: 'A value of the experiment configuration, or an option of a plugin, does not fit its schema',
+  RNNX_PLUGIN_INVALID: 'A plugin definition lacks something mandatory or its schema is not strict',
+  RNNX_PLUGIN_DUPLICATE: 'Two plugins of one kind have the same name',
+  RNNX_PLUGIN_UNKNOWN: 'No plugin of that kind has that name',
+  RNNX_PLUGIN_INCOMPATIBLE: 'The plugin asks for another version of @rnnx/core',
+  RNNX_PERTURBATION_INVALID: 'A perturbation names an unknown site, layer or kind, or its value has an unfit shape',
+  RNNX_SITE_UNSUPPORTED: 'A regularizer perturbs a site that the cell or model does not have',
+  RNNX_SHAPE_MISMATCH: 'A tensor or weight has another shape than declared',
+  RNNX_OPTION_CONFLICT: 'Two options exclude each other or one needs another',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface ErrorDetails {
+  /** What came, as a short phrase. */
+  readonly got?: string;
+  /** What was expected. */
+  readonly expected?: string;
+  /** What to do about it. */
+  readonly remedy?: string;
+  readonly cause?: unknown;
+}
+
+/** The only error that rnnx throws on purpose: a code, what came, what was expected and what to do. */
+export class RnnxError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, summary: string, details: ErrorDetails = {}) {
+    const lines = [summary];
+    if (details.got !== undefined) lines.push(`  got:      ${details.got}`);
+    if (details.expected !== undefined) lines.push(`  expected: ${details.expected}`);
+    if (details.remedy !== undefined) lines.push(`  to do:    ${details.remedy}`);
+    super(lines.join('\n'), details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'RnnxError';
+    this.code = code;
+    this.details = details;
+  }
+}

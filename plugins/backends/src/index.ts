@@ -1,0 +1,3 @@
+import type { AnyPlugin } from '@rnnx/core';
+
+export const plugins: readonly AnyPlugin[] = [];
