@@ -1,0 +1,92 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { Task } from '../contracts/dataset-provider.js';
+import type { ParameterSpec, Weights } from '../contracts/parameters.js';
+import type { ModelShape, MonteCarlo, Phase } from '../contracts/regularizer.js';
+import type { Rng } from '../random/rng.js';
+
+/** Named state of one layer, each `[B, H]`. */
+export type LayerState = Readonly<Record<string, tf.Tensor2D>>;
+
+/** One entry a layer, layer 0 next to the input. */
+export type ModelState = readonly LayerState[];
+
+/** Time-major minibatch on the host. */
+export interface Minibatch {
+  /** T. */
+  readonly steps: number;
+  /** B, without Monte Carlo copies. */
+  readonly batch: number;
+  /** Tokens `[T·B]` or frames `[T·B·D]`, time-major. */
+  readonly inputs: Int32Array | Float32Array;
+  /** Same form as the inputs. */
+  readonly targets: Int32Array | Float32Array;
+  /** `[T·B]`: 1 counts, 0 is padding; `null` counts all. */
+  readonly mask: Float32Array | null;
+}
+
+export interface PassOptions {
+  readonly phase: Phase;
+  /**
+   * K Monte Carlo copies; the state holds `B·copies` examples, copy-major: example b of copy k is row `k·B + b`.
+   */
+  readonly copies: number;
+  /** What is averaged over the copies. */
+  readonly average: MonteCarlo['average'];
+  /** Keyed for this minibatch. */
+  readonly rng: Rng;
+}
+
+export interface PassResult {
+  /** Sum of the NLL in nats over the counted predictions, averaged over copies as `average` says. */
+  readonly nll: tf.Scalar;
+  /** State after the last step. */
+  readonly state: ModelState;
+}
+
+export interface GradientResult extends PassResult {
+  /** What was differentiated: `lossScale · nll` and the penalties. */
+  readonly loss: tf.Scalar;
+  /** By full parameter name. */
+  readonly gradients: Record<string, tf.Tensor>;
+}
+
+/** A model over sequences: functions of weights, minibatch and carried state. It keeps no tensor. */
+export interface SequenceModel {
+  readonly task: Task;
+  readonly shape: ModelShape;
+  /** Every parameter with its full name (`layer-0/recurrent`). */
+  readonly specs: readonly ParameterSpec[];
+  /** Combined over the regularizers; `{ train: 1, evaluate: 0 }` without. */
+  readonly monteCarlo: MonteCarlo;
+  /** Names of the regularizers' own scalar parameters, for reports. */
+  readonly scalarParameters: readonly string[];
+
+  /** Fresh parameters by full name; the caller owns them. */
+  initialize(rng: Rng): Record<string, tf.Tensor>;
+
+  /** Zero state for `batch` examples, Monte Carlo copies included; the caller owns it. */
+  initialState(batch: number): ModelState;
+
+  /**
+   * Training pass. `lossScale` multiplies the sum of the NLL (1/B for `sum`, 1/(T·B) for `mean`); penalties are added on
+   * top. The caller owns every tensor of the result and keeps `weights` and `state`.
+   */
+  lossAndGradients(
+    weights: Weights,
+    batch: Minibatch,
+    state: ModelState,
+    lossScale: number,
+    options: PassOptions,
+  ): GradientResult;
+
+  /** The NLL of a minibatch without gradients. The caller owns the result. */
+  score(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): PassResult;
+
+  /** Log-probabilities of the token after the minibatch, `[B, V]`; token tasks only. The caller owns the result. */
+  nextLogProbabilities(
+    weights: Weights,
+    batch: Minibatch,
+    state: ModelState,
+    options: PassOptions,
+  ): { logProbabilities: tf.Tensor2D; state: ModelState };
+}
