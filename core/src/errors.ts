@@ -11,6 +11,14 @@ export const errorCodes = {
   RNNX_SITE_UNSUPPORTED: 'A regularizer perturbs a site that the cell or model does not have',
   RNNX_SHAPE_MISMATCH: 'A tensor or weight has another shape than declared',
   RNNX_OPTION_CONFLICT: 'Two options exclude each other or one needs another',
+  RNNX_DATA_MISSING: 'A data file or folder is not there',
+  RNNX_DATA_EMPTY: 'A split of the data has no token in it',
+  RNNX_DATA_CHECKSUM: 'A data file is not the one expected: its SHA-256 differs',
+  RNNX_DATA_TRUNCATED: 'A download ended before all bytes had come; the part is kept and the next try resumes',
+  RNNX_DATA_OFFLINE: 'Data must be downloaded, but downloads are refused or the server cannot be reached',
+  RNNX_DATA_DOWNLOAD: 'A download failed: the server answered with an error, or the file cannot be written',
+  RNNX_DATA_ENCODING: 'A text file is not valid UTF-8',
+  RNNX_TOKEN_UNKNOWN: 'A token is not in the vocabulary, which holds what the training split has',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
