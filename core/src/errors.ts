@@ -19,6 +19,13 @@ export const errorCodes = {
   RNNX_DATA_DOWNLOAD: 'A download failed: the server answered with an error, or the file cannot be written',
   RNNX_DATA_ENCODING: 'A text file is not valid UTF-8',
   RNNX_TOKEN_UNKNOWN: 'A token is not in the vocabulary, which holds what the training split has',
+  RNNX_DATA_TOO_SMALL: 'A split is too short to fill one minibatch, or has nothing to predict',
+  RNNX_NONFINITE: 'The loss, the gradient or a weight became infinite or NaN; training stopped before taking it over',
+  RNNX_CHECKPOINT_MISMATCH:
+    'A checkpoint is of another model, optimizer, dataset or seed than the run that takes it up',
+  RNNX_OPTION_INVALID: 'An argument of a function is outside its range',
+  RNNX_SEED_INVALID: 'A seed is not a whole number from 0 to 2^53 - 1',
+  RNNX_SPREAD_INVALID: 'The spread of a noise distribution is not a number it can have',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
