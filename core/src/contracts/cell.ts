@@ -29,9 +29,14 @@ export interface CellLayout {
   readonly parameters: readonly ParameterSpec[];
   /** Name of the parameter `[inputSize, columns]` that multiplies the input (site `weights.input`). */
   readonly inputWeight: string;
+  /** Name of the parameter `[columns]` added to the input product of all steps at once, where there is one. */
+  readonly inputBias?: string;
   /** Names of the parameters that multiply recurrent operands (site `weights.recurrent`). */
   readonly recurrentWeights: readonly string[];
-  /** Gates side by side in the columns of the weights, in order; their number is G. */
+  /**
+   * Gates side by side in the columns of the input weight, in order; their number is G. The columns of the recurrent
+   * weights, taken one after another, are the same gates in the same order.
+   */
   readonly gates: readonly string[];
 }
 
@@ -56,7 +61,7 @@ export interface Cell {
   /**
    * One step.
    *
-   * @param x the input's product `x_t · W_x`, `[B, G·H]`, without bias
+   * @param x the input's product `x_t · W_x`, `[B, G·H]`, with `inputBias` already added
    * @param state the previous state
    * @param weights the layer's parameters by name
    * @returns the next state, with the same names

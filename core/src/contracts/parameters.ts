@@ -10,6 +10,8 @@ export interface ParameterSpec {
   readonly init?: InitializerSpec;
   /** How many gates lie side by side in the last dimension, for initialisers that work gate by gate. Default 1. */
   readonly blocks?: number;
+  /** Gate blocks that start otherwise than the rest, by their index: a forget gate's bias of 1. */
+  readonly blockInit?: Readonly<Record<number, InitializerSpec>>;
 }
 
 /** Parameter values by the name under which they were declared. */

@@ -77,6 +77,9 @@ export interface Regularizer {
   /** Trainable parameters of its own, such as a learned spread. */
   parameters?(model: ModelShape): readonly ParameterSpec[];
 
+  /** Its parameters as people read them, such as the spread itself instead of its logarithm; scalars by name. */
+  report?(parameters: Weights): Readonly<Record<string, Tensor>>;
+
   /** Perturbations of this minibatch; at `evaluate` those of the expectation, often none. */
   perturb(context: PerturbContext): readonly Perturbation[];
 

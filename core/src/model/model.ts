@@ -58,8 +58,9 @@ export interface SequenceModel {
   readonly specs: readonly ParameterSpec[];
   /** Combined over the regularizers; `{ train: 1, evaluate: 0 }` without. */
   readonly monteCarlo: MonteCarlo;
-  /** Names of the regularizers' own scalar parameters, for reports. */
-  readonly scalarParameters: readonly string[];
+
+  /** Scalars of the regularizers as people read them, such as learned spreads (`noisin/spread-0`); the caller owns them. */
+  report(weights: Weights): Record<string, tf.Tensor>;
 
   /** Fresh parameters by full name; the caller owns them. */
   initialize(rng: Rng): Record<string, tf.Tensor>;

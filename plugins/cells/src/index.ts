@@ -1,3 +1,9 @@
 import type { AnyPlugin } from '@rnnx/core';
+import { gru } from './gru.js';
+import { lstm } from './lstm.js';
+import { rnn } from './rnn.js';
 
-export const plugins: readonly AnyPlugin[] = [];
+export { gru, lstm, rnn };
+
+export const plugins: readonly AnyPlugin[] = [lstm, gru, rnn];
+export default plugins;

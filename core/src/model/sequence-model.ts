@@ -1,0 +1,334 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Cell, CellLayout, CellState } from '../contracts/cell.js';
+import type { Task } from '../contracts/dataset-provider.js';
+import type { ParameterSpec, Weights } from '../contracts/parameters.js';
+import type { LayerShape, ModelShape, MonteCarlo, PenaltyContext, Regularizer } from '../contracts/regularizer.js';
+import { RnnxError } from '../errors.js';
+import type { ModelConfig } from '../experiment/config.js';
+import { SitePlan } from '../recurrence/site-plan.js';
+import { unroll } from '../recurrence/unroll.js';
+import { type InitializerSpec, initializeParameter } from './initializers.js';
+import { likelihoods, naturalParameters } from './likelihoods.js';
+import type { GradientResult, Minibatch, ModelState, PassOptions, PassResult, SequenceModel } from './model.js';
+import { averageCopies, countedSum, tileCopies } from './monte-carlo.js';
+
+export interface NamedRegularizer {
+  readonly name: string;
+  readonly regularizer: Regularizer;
+}
+
+export interface SequenceModelOptions {
+  readonly config: ModelConfig;
+  readonly task: Task;
+  readonly cell: Cell;
+  /** In the order in which they act at a site. */
+  readonly regularizers: readonly NamedRegularizer[];
+}
+
+/**
+ * Embedding (token tasks), a stack of recurrent layers and an exponential-family output layer. Pure functions of weights,
+ * minibatch and carried state.
+ *
+ * Parameters: `embedding` `[V, E]`, `layer-<l>/<name>` as the cell declares, `output/weight` `[O, H]` (absent when tied:
+ * the embedding serves), `output/bias` `[O]`, `<regularizer>/<name>`.
+ *
+ * Errors: RNNX_OPTION_CONFLICT where tied weights do not fit; RNNX_SHAPE_MISMATCH; those of the regularizers'
+ * perturbations, at the first pass.
+ */
+export function createSequenceModel(options: SequenceModelOptions): SequenceModel {
+  return new StackedModel(options);
+}
+
+interface Owned {
+  readonly owner: string;
+  readonly regularizer: Regularizer;
+  readonly parameters: readonly ParameterSpec[];
+}
+
+interface Forward {
+  readonly nll: tf.Scalar;
+  readonly state: ModelState;
+  readonly activations: PenaltyContext['activations'];
+}
+
+class StackedModel implements SequenceModel {
+  readonly task: Task;
+  readonly shape: ModelShape;
+  readonly specs: readonly ParameterSpec[];
+  readonly monteCarlo: MonteCarlo;
+  readonly #cell: Cell;
+  readonly #config: ModelConfig;
+  readonly #layouts: readonly CellLayout[];
+  readonly #regularizers: readonly Owned[];
+
+  constructor({ config, task, cell, regularizers }: SequenceModelOptions) {
+    this.task = task;
+    this.#cell = cell;
+    this.#config = config;
+    const tokens = task.kind === 'language-model';
+    const outputs = tokens ? task.vocabulary.symbols.length : task.size;
+    const inputSize = tokens ? (config.embeddingSize ?? config.hiddenSize) : task.size;
+    checkTying(config, tokens);
+
+    const layouts = Array.from({ length: config.layers }, (_, layer) =>
+      cell.build(layer === 0 ? inputSize : config.hiddenSize, config.hiddenSize),
+    );
+    this.#layouts = layouts;
+    this.shape = {
+      vocabularySize: tokens ? outputs : undefined,
+      layers: layouts.map((layout, layer) =>
+        layerShape(layout, layer === 0 ? inputSize : config.hiddenSize, config.hiddenSize),
+      ),
+      outputWeight: [outputs, config.hiddenSize],
+    };
+    this.#regularizers = own(regularizers, this.shape);
+    this.monteCarlo = combineMonteCarlo(regularizers);
+
+    const specs: ParameterSpec[] = [];
+    const withInit = (init: InitializerSpec | null) => (init === null ? {} : { init });
+    if (tokens) specs.push({ name: 'embedding', shape: [outputs, inputSize], ...withInit(config.embeddingInit) });
+    for (const [layer, layout] of layouts.entries())
+      for (const spec of layout.parameters) specs.push({ ...spec, name: `layer-${layer}/${spec.name}` });
+    if (!config.tied || !tokens)
+      specs.push({ name: 'output/weight', shape: [outputs, config.hiddenSize], ...withInit(config.outputInit) });
+    specs.push({ name: 'output/bias', shape: [outputs], ...withInit(config.outputBiasInit) });
+    for (const { owner, parameters } of this.#regularizers)
+      for (const spec of parameters) specs.push({ ...spec, name: `${owner}/${spec.name}` });
+    this.specs = specs;
+  }
+
+  initialize(rng: Parameters<SequenceModel['initialize']>[0]): Record<string, tf.Tensor> {
+    const weights: Record<string, tf.Tensor> = {};
+    for (const spec of this.specs) {
+      const values = initializeParameter(spec, this.#config.init, rng.stream(spec.name));
+      weights[spec.name] = tf.tensor(values, [...spec.shape]);
+    }
+    return weights;
+  }
+
+  initialState(batch: number): ModelState {
+    return this.shape.layers.map(({ hiddenSize }) =>
+      Object.fromEntries(
+        this.#cell.stateNames.map((name) => [name, tf.zeros([batch, hiddenSize]) as tf.Tensor2D] as const),
+      ),
+    );
+  }
+
+  report(weights: Weights): Record<string, tf.Tensor> {
+    return tf.tidy(() => {
+      const report: Record<string, tf.Tensor> = {};
+      for (const { owner, regularizer } of this.#regularizers)
+        for (const [name, value] of Object.entries(regularizer.report?.(scoped(weights, owner)) ?? {}))
+          report[`${owner}/${name}`] = tf.clone(value);
+      return report;
+    });
+  }
+
+  lossAndGradients(
+    weights: Weights,
+    batch: Minibatch,
+    state: ModelState,
+    lossScale: number,
+    options: PassOptions,
+  ): GradientResult {
+    const names = this.specs.map(({ name }) => name);
+    return tidied(() => {
+      let forward: Forward | undefined;
+      const { value, grads } = tf.engine().gradients(
+        () => {
+          forward = this.#forward(weights, batch, state, options);
+          // The engine frees what the differentiated function does not return.
+          tf.keep(forward.nll);
+          for (const layer of forward.state) for (const tensor of Object.values(layer)) tf.keep(tensor);
+          return this.#addPenalties(tf.mul(forward.nll, lossScale), weights, forward, options);
+        },
+        names.map((name) => weights[name]!),
+        undefined,
+        true,
+      );
+      const gradients: Record<string, tf.Tensor> = {};
+      for (const [i, name] of names.entries()) gradients[name] = grads[i] ?? tf.zerosLike(weights[name]!);
+      return { loss: value as tf.Scalar, gradients, nll: forward!.nll, state: forward!.state };
+    });
+  }
+
+  score(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): PassResult {
+    return tidied(() => {
+      const { nll, state: next } = this.#forward(weights, batch, state, options);
+      return { nll, state: next };
+    });
+  }
+
+  nextLogProbabilities(
+    weights: Weights,
+    batch: Minibatch,
+    state: ModelState,
+    options: PassOptions,
+  ): { logProbabilities: tf.Tensor2D; state: ModelState } {
+    if (this.task.kind !== 'language-model')
+      throw new RnnxError('RNNX_OPTION_CONFLICT', 'Only models of tokens can predict a next token', {
+        got: `a task of kind "${this.task.kind}"`,
+        expected: 'a language model',
+        remedy: 'generate from a run on a text data set',
+      });
+    return tidied(() => {
+      const { top, plan, state: next } = this.#run(weights, batch, state, options);
+      const last = tf.squeeze(tf.slice(top, [batch.steps - 1, 0, 0], [1, -1, -1]), [0]) as tf.Tensor2D; // [K·B, H]
+      const logits = naturalParameters(last, this.#outputWeight(weights, plan), outputBias(weights));
+      const copies = averageCopies(tf.neg(tf.logSoftmax(logits)), options.copies, options.average);
+      return { logProbabilities: tf.neg(copies) as tf.Tensor2D, state: next };
+    });
+  }
+
+  /** Runs the layers; `top` is what reaches the output layer, `[T, K·B, H]`. */
+  #run(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions) {
+    const rows = batch.batch * options.copies;
+    const plan = this.#plan(weights, batch.steps, rows, options);
+    let x = this.#inputs(weights, batch, options.copies, plan);
+    const next: CellState[] = [];
+    const activations: PenaltyContext['activations'][number][] = [];
+    for (const [layer, layout] of this.#layouts.entries()) {
+      const scope = scoped(weights, `layer-${layer}`);
+      const layerState = state[layer] as CellState;
+      const unrolled = unroll(this.#cell, layout, scope, x, layerState, plan, layer);
+      next.push(owned(unrolled.state));
+      activations.push({ hidden: unrolled.hidden, output: unrolled.output });
+      x = unrolled.output;
+    }
+    return { top: x, plan, state: next as unknown as ModelState, activations };
+  }
+
+  #forward(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): Forward {
+    const { top, plan, state: next, activations } = this.#run(weights, batch, state, options);
+    const [steps, rows, hiddenSize] = top.shape;
+    const hidden = tf.reshape(top, [steps * rows, hiddenSize]) as tf.Tensor2D;
+    const kind = this.task.kind === 'language-model' ? 'categorical' : this.task.likelihood;
+    const width = this.task.kind === 'language-model' ? undefined : this.task.size;
+    const targets = tileCopies(batch.targets, batch.steps, batch.batch, width, options.copies);
+    const weight = this.#outputWeight(weights, plan);
+    const nll = likelihoods[kind].nll(hidden, weight, outputBias(weights), targets); // [T·K·B]
+    return { nll: countedSum(nll, batch, options), state: next, activations };
+  }
+
+  #inputs(weights: Weights, batch: Minibatch, copies: number, plan: SitePlan): tf.Tensor3D {
+    const rows = batch.batch * copies;
+    if (this.task.kind !== 'language-model') {
+      const frames = tileCopies(batch.inputs, batch.steps, batch.batch, this.task.size, copies);
+      return tf.reshape(frames, [batch.steps, rows, this.task.size]);
+    }
+    const ids = tileCopies(batch.inputs, batch.steps, batch.batch, undefined, copies) as tf.Tensor1D; // [T·K·B]
+    let embedded = tf.gather(weights.embedding!, ids);
+    const scale = plan.embeddingScale();
+    if (scale !== undefined) embedded = tf.mul(embedded, tf.expandDims(tf.gather(scale, ids), 1));
+    return tf.reshape(embedded, [batch.steps, rows, -1]);
+  }
+
+  #outputWeight(weights: Weights, plan: SitePlan): tf.Tensor2D {
+    const weight = weights['output/weight'] ?? weights.embedding!;
+    return plan.weights('weights.output', undefined, weight) as tf.Tensor2D;
+  }
+
+  #plan(weights: Weights, steps: number, batch: number, { phase, rng }: PassOptions): SitePlan {
+    const perturbations = this.#regularizers.flatMap(({ owner, regularizer }) =>
+      regularizer
+        .perturb({ phase, model: this.shape, batch, steps, rng: rng.stream(owner), parameters: scoped(weights, owner) })
+        .map((perturbation) => ({ owner, perturbation })),
+    );
+    return new SitePlan(perturbations, this.shape, this.#cell.sites, steps, batch);
+  }
+
+  #addPenalties(loss: tf.Tensor, weights: Weights, forward: Forward, { phase }: PassOptions): tf.Scalar {
+    let total = loss;
+    for (const { owner, regularizer } of this.#regularizers) {
+      const penalty = regularizer.penalty?.({
+        phase,
+        model: this.shape,
+        weights,
+        parameters: scoped(weights, owner),
+        activations: forward.activations,
+      });
+      if (penalty !== undefined) total = tf.add(total, penalty);
+    }
+    return total as tf.Scalar;
+  }
+}
+
+/** `tf.tidy` for results whose type it cannot express. */
+function tidied<T>(run: () => T): T {
+  return tf.tidy(() => run() as unknown as tf.TensorContainer) as unknown as T;
+}
+
+/** A state that the caller may dispose even where a cell passed a tensor of the previous one on. */
+function owned(state: CellState): CellState {
+  return Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, tf.clone(tensor)])) as CellState;
+}
+
+function outputBias(weights: Weights): tf.Tensor1D {
+  return weights['output/bias'] as tf.Tensor1D;
+}
+
+/** The parameters under a prefix, by the names under which they were declared. */
+function scoped(weights: Weights, prefix: string): Weights {
+  const scope: Record<string, tf.Tensor> = {};
+  for (const [name, value] of Object.entries(weights))
+    if (name.startsWith(`${prefix}/`)) scope[name.slice(prefix.length + 1)] = value;
+  return scope;
+}
+
+function layerShape(layout: CellLayout, inputSize: number, hiddenSize: number): LayerShape {
+  const named = (name: string) => {
+    const spec = layout.parameters.find((parameter) => parameter.name === name);
+    if (spec === undefined)
+      throw new RnnxError('RNNX_SHAPE_MISMATCH', `The cell's layout names a weight "${name}" that it does not declare`, {
+        expected: layout.parameters.map((parameter) => parameter.name).join(', '),
+        remedy: 'declare it in the parameters of the cell’s build',
+      });
+    return { name, shape: spec.shape };
+  };
+  return {
+    inputSize,
+    hiddenSize,
+    gates: layout.gates.length,
+    inputWeight: named(layout.inputWeight),
+    recurrentWeights: layout.recurrentWeights.map(named),
+  };
+}
+
+/** Gives each regularizer a name of its own (`dropout`, `dropout-2`) and asks for its parameters. */
+function own(regularizers: readonly NamedRegularizer[], shape: ModelShape): Owned[] {
+  const seen = new Map<string, number>();
+  return regularizers.map(({ name, regularizer }) => {
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    const owner = count === 1 ? name : `${name}-${count}`;
+    return { owner, regularizer, parameters: regularizer.parameters?.(shape) ?? [] };
+  });
+}
+
+function combineMonteCarlo(regularizers: readonly NamedRegularizer[]): MonteCarlo {
+  const wishes = regularizers.flatMap(({ regularizer }) => regularizer.monteCarlo ?? []);
+  const sampling = wishes.filter((wish) => wish.evaluate > 0);
+  const averages = new Set(sampling.map((wish) => wish.average));
+  if (averages.size > 1)
+    throw new RnnxError('RNNX_OPTION_CONFLICT', 'Two regularizers want their Monte Carlo evaluations averaged in two ways', {
+      got: [...averages].join(' and '),
+      expected: 'one way for the whole model',
+      remedy: 'give the regularizers the same evaluation',
+    });
+  return {
+    train: Math.max(1, ...wishes.map((wish) => wish.train)),
+    evaluate: Math.max(0, ...wishes.map((wish) => wish.evaluate)),
+    average: sampling[0]?.average ?? 'probabilities',
+  };
+}
+
+function checkTying(config: ModelConfig, tokens: boolean): void {
+  const { tied, hiddenSize, embeddingSize } = config;
+  if (!tied || !tokens) return;
+  if (embeddingSize !== null && embeddingSize !== hiddenSize)
+    throw new RnnxError('RNNX_OPTION_CONFLICT', 'Tied weights need an embedding as wide as the hidden state', {
+      got: `embeddingSize ${embeddingSize}, hiddenSize ${hiddenSize}`,
+      expected: 'the same number, or "tied": false',
+      remedy: 'set model.embeddingSize to null or model.tied to false',
+    });
+}

@@ -1,0 +1,100 @@
+import type { OptionalSite } from '../contracts/cell.js';
+import { type Perturbation, sites } from '../contracts/perturbation.js';
+import type { LayerShape, ModelShape } from '../contracts/regularizer.js';
+import { RnnxError } from '../errors.js';
+import { didYouMean } from '../suggest.js';
+
+const kinds = ['scale', 'shift', 'retain', 'map'];
+
+/**
+ * Refuses a perturbation that cannot be applied, before any tensor is touched.
+ *
+ * Errors: RNNX_PERTURBATION_INVALID, RNNX_SITE_UNSUPPORTED.
+ */
+export function checkPerturbation(
+  perturbation: Perturbation,
+  owner: string,
+  model: ModelShape,
+  optionalSites: readonly OptionalSite[],
+  steps: number,
+  batch: number,
+): void {
+  const { site, kind } = perturbation;
+  const refuse = (what: string, got: string, expected: string): never => {
+    throw new RnnxError('RNNX_PERTURBATION_INVALID', `Regularizer "${owner}": ${what}`, {
+      got,
+      expected,
+      remedy: 'mend the perturbation that the regularizer returns',
+    });
+  };
+  if (!sites.includes(site)) refuse(`unknown site.${didYouMean(site, sites)}`, site, sites.join(', '));
+  if (!kinds.includes(kind)) refuse('unknown kind', kind, kinds.join(', '));
+  const ofModel = site === 'embedding' || site === 'weights.output';
+  if (ofModel !== (perturbation.layer === undefined))
+    refuse(`site "${site}"`, `layer ${perturbation.layer}`, ofModel ? 'no layer' : 'a layer');
+  const layer = ofModel ? undefined : model.layers[perturbation.layer!];
+  if (!ofModel && layer === undefined)
+    refuse(`site "${site}"`, `layer ${perturbation.layer}`, `0 to ${model.layers.length - 1}`);
+  if ((site === 'candidate' || site === 'readout' || site === 'cell') && !optionalSites.includes(site))
+    throw new RnnxError('RNNX_SITE_UNSUPPORTED', `Regularizer "${owner}" acts at "${site}", which this cell does not have`, {
+      got: site,
+      expected: optionalSites.length ? `besides the common sites: ${optionalSites.join(', ')}` : 'only the common sites',
+      remedy: 'take another cell, or remove the regularizer',
+    });
+  if (site === 'embedding' && model.vocabularySize === undefined)
+    throw new RnnxError('RNNX_SITE_UNSUPPORTED', `Regularizer "${owner}" acts on the embedding, but the inputs are frames`, {
+      got: site,
+      expected: 'a token task',
+      remedy: 'remove the regularizer, or take a token data set',
+    });
+  if (kind === 'retain' && site !== 'hidden' && site !== 'cell')
+    refuse(`kind "retain" at site "${site}"`, site, 'a state: hidden or cell');
+  if (site === 'embedding' && kind !== 'scale') refuse(`kind "${kind}" at site "embedding"`, kind, 'scale');
+  if (kind === 'map') return;
+
+  const { shape, rank } = perturbation.value;
+  const shown = `[${shape.join(', ')}]`;
+  if (site.startsWith('weights.')) {
+    const candidates = weightShapes(perturbation, model, layer).filter(Boolean);
+    const fits = candidates.every((weight) => {
+      const [rows, columns] = weight;
+      const tail = rank === 3 ? shape.slice(1) : shape;
+      const stepwise = rank === 3 && site !== 'weights.output' && shape[0] === steps;
+      return rank === 0 || ((rank === 2 || stepwise) && broadcasts(tail, [rows!, columns!]));
+    });
+    if (candidates.length === 0) refuse(`no weight "${perturbation.weight}"`, `${perturbation.weight}`, weightNames(layer));
+    const first = candidates[0]!.join(', ');
+    if (!fits)
+      refuse(`value at "${site}"`, shown, `[${first}]${site === 'weights.output' ? '' : ` or [${steps}, ${first}]`}`);
+    return;
+  }
+  if (site === 'embedding') {
+    if (rank !== 1 || shape[0] !== model.vocabularySize) refuse('value at "embedding"', shown, `[${model.vocabularySize}]`);
+    return;
+  }
+  const width = siteWidth(site, layer!);
+  const gated = rank === 4 && (site === 'input' || site === 'recurrent');
+  const expected = gated ? [steps, batch, layer!.gates, width] : [steps, batch, width];
+  // The gates of an untied mask are never shared: that would be a tied one.
+  const fits = rank === 0 || (broadcasts(shape, expected) && !(gated && shape[2] !== layer!.gates));
+  if (!fits) refuse(`value at "${site}" of layer ${perturbation.layer}`, shown, `[1|${steps}, 1|${batch}, ${width}]`);
+}
+
+function siteWidth(site: Perturbation['site'], layer: LayerShape): number {
+  if (site === 'input') return layer.inputSize;
+  return site.startsWith('preactivation') ? layer.gates * layer.hiddenSize : layer.hiddenSize;
+}
+
+function weightShapes(p: Perturbation, model: ModelShape, layer: LayerShape | undefined): (readonly number[])[] {
+  if (p.site === 'weights.output') return [model.outputWeight];
+  if (p.site === 'weights.input') return [layer!.inputWeight.shape];
+  return layer!.recurrentWeights.filter(({ name }) => p.weight === undefined || p.weight === name).map(({ shape }) => shape);
+}
+
+function weightNames(layer: LayerShape | undefined): string {
+  return layer === undefined ? 'none' : layer.recurrentWeights.map(({ name }) => name).join(', ');
+}
+
+function broadcasts(shape: readonly number[], target: readonly number[]): boolean {
+  return shape.length === target.length && shape.every((n, i) => n === 1 || n === target[i]);
+}

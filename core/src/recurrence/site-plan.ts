@@ -1,0 +1,168 @@
+import * as tf from '@tensorflow/tfjs';
+import type { OptionalSite } from '../contracts/cell.js';
+import { type MapContext, type Perturbation, type Site, sites } from '../contracts/perturbation.js';
+import type { ModelShape } from '../contracts/regularizer.js';
+import { RnnxError } from '../errors.js';
+import { checkPerturbation } from './check-perturbation.js';
+
+type Valued = Extract<Perturbation, { value: tf.Tensor }>;
+export type StateContext = Omit<MapContext, 'layer'>;
+
+/** One perturbation made ready: a value that changes with the step is cut into steps once, so that its gradient is one op. */
+interface Entry {
+  readonly perturbation: Perturbation;
+  readonly steps: readonly tf.Tensor[] | undefined;
+}
+
+/**
+ * All perturbations of one minibatch, sorted by place. At a place they act in the order of the regularizers in the
+ * configuration, and within one regularizer in the order in which it returned them. Tensors made here belong to the
+ * caller's tidy scope.
+ */
+export class SitePlan {
+  readonly #entries = new Map<string, Entry[]>();
+
+  /**
+   * Errors: RNNX_PERTURBATION_INVALID, RNNX_SITE_UNSUPPORTED.
+   *
+   * @param optionalSites those that the cell has
+   */
+  constructor(
+    perturbations: readonly { readonly owner: string; readonly perturbation: Perturbation }[],
+    model: ModelShape,
+    optionalSites: readonly OptionalSite[],
+    steps: number,
+    batch: number,
+  ) {
+    for (const { owner, perturbation } of perturbations) {
+      checkPerturbation(perturbation, owner, model, optionalSites, steps, batch);
+      const key = place(perturbation.site, perturbation.layer);
+      const entries = this.#entries.get(key) ?? [];
+      entries.push({ perturbation, steps: cutIntoSteps(perturbation) });
+      this.#entries.set(key, entries);
+    }
+  }
+
+  has(site: Site, layer?: number): boolean {
+    return this.#entries.has(place(site, layer));
+  }
+
+  /** Applies the site's perturbations to the quantity of all steps, `[T, B, N]`. */
+  applyToSequence(site: Site, layer: number, x: tf.Tensor, extra: Omit<StateContext, 't'> = {}): tf.Tensor {
+    return this.#apply(site, layer, x, (entry) => (entry.perturbation as Valued).value, { ...extra, t: undefined });
+  }
+
+  /** Applies the site's perturbations to the quantity of one step, `[B, N]`. */
+  applyToStep<T extends tf.Tensor>(site: Site, layer: number, x: T, context: StateContext & { t: number }): T {
+    return this.#apply(site, layer, x, (entry) => stepValue(entry, context.t), context) as T;
+  }
+
+  /**
+   * The weight matrices that the steps see: one for all steps, or one a step where a perturbation is drawn a step.
+   *
+   * @param name of the parameter, for perturbations that pick one of several
+   */
+  weights(site: Site, layer: number | undefined, weight: tf.Tensor, name?: string): tf.Tensor | readonly tf.Tensor[] {
+    const entries = (this.#entries.get(place(site, layer)) ?? []).filter(
+      ({ perturbation }) => perturbation.weight === undefined || perturbation.weight === name,
+    );
+    let current: tf.Tensor | readonly tf.Tensor[] = weight;
+    for (const entry of entries) {
+      const at = (w: tf.Tensor, t: number | undefined): tf.Tensor => {
+        const { perturbation } = entry;
+        if (perturbation.kind === 'map') return perturbation.map(w, { layer: layer ?? -1, t });
+        return combine(perturbation, w, t === undefined || !entry.steps ? perturbation.value : entry.steps[t]!);
+      };
+      const steps = entry.steps;
+      const before: tf.Tensor | readonly tf.Tensor[] = current;
+      if (steps !== undefined) current = steps.map((_, t) => at(Array.isArray(before) ? before[t] : before, t));
+      else current = Array.isArray(before) ? before.map((w, t) => at(w, t)) : at(before as tf.Tensor, undefined);
+    }
+    return current;
+  }
+
+  /**
+   * Operands of a product whose mask differs from gate to gate: one `[.., N]` operand a gate, or `undefined` where every
+   * perturbation is the same for all gates.
+   */
+  operandsByGate(
+    site: 'input' | 'recurrent',
+    layer: number,
+    x: tf.Tensor,
+    gates: readonly [first: number, end: number],
+    context: StateContext,
+  ): tf.Tensor[] | undefined {
+    const entries = this.#entries.get(place(site, layer)) ?? [];
+    if (!entries.some(({ perturbation }) => perturbation.kind !== 'map' && perturbation.value.rank === 4)) return undefined;
+    const operands: tf.Tensor[] = [];
+    for (let gate = gates[0]; gate < gates[1]; gate++) {
+      const pick = (entry: Entry) => {
+        const value = context.t === undefined ? (entry.perturbation as Valued).value : stepValue(entry, context.t);
+        const rank = (entry.perturbation as Valued).value.rank;
+        return rank === 4 ? tf.gather(value, gate, value.rank - 2) : value;
+      };
+      operands.push(this.#apply(site, layer, x, pick, context));
+    }
+    return operands;
+  }
+
+  /** The embedding's scale by word type, `[V]`, or `undefined`. */
+  embeddingScale(): tf.Tensor | undefined {
+    let scale: tf.Tensor | undefined;
+    for (const { perturbation } of this.#entries.get(place('embedding', undefined)) ?? []) {
+      const { value } = perturbation as Valued;
+      scale = scale === undefined ? value : tf.mul(scale, value);
+    }
+    return scale;
+  }
+
+  #apply(
+    site: Site,
+    layer: number,
+    x: tf.Tensor,
+    pick: (entry: Entry) => tf.Tensor,
+    context: StateContext,
+  ): tf.Tensor {
+    const entries = this.#entries.get(place(site, layer));
+    if (entries === undefined) return x;
+    let current = x;
+    for (const entry of entries) {
+      const { perturbation } = entry;
+      if (perturbation.kind === 'map') current = perturbation.map(current, { ...context, layer });
+      else current = combine(perturbation, current, pick(entry), context.previous);
+    }
+    return current;
+  }
+}
+
+function combine(perturbation: Valued, x: tf.Tensor, value: tf.Tensor, previous?: tf.Tensor): tf.Tensor {
+  switch (perturbation.kind) {
+    case 'scale':
+      return tf.mul(x, value);
+    case 'shift':
+      return tf.add(x, value);
+    case 'retain':
+      // value*previous + (1-value)*next with one product.
+      return tf.add(x, tf.mul(value, tf.sub(previous!, x)));
+  }
+}
+
+function cutIntoSteps(perturbation: Perturbation): readonly tf.Tensor[] | undefined {
+  if (perturbation.kind === 'map' || perturbation.site === 'embedding') return undefined;
+  const { value } = perturbation;
+  if (value.rank < 3) return undefined;
+  // A first dimension of 1 is the same for all steps.
+  if (value.shape[0] === 1) return perturbation.site.startsWith('weights') ? undefined : [tf.squeeze(value, [0])];
+  return tf.unstack(value, 0);
+}
+
+function stepValue(entry: Entry, t: number): tf.Tensor {
+  const { steps, perturbation } = entry;
+  if (steps === undefined) return (perturbation as Valued).value;
+  return steps.length === 1 ? steps[0]! : steps[t]!;
+}
+
+function place(site: Site, layer: number | undefined): string {
+  if (!sites.includes(site)) throw new RnnxError('RNNX_PERTURBATION_INVALID', `There is no site "${site}"`);
+  return `${site}/${layer ?? '-'}`;
+}

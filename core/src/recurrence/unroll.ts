@@ -1,0 +1,146 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Cell, CellLayout, CellSites, CellState } from '../contracts/cell.js';
+import type { Weights } from '../contracts/parameters.js';
+import { RnnxError } from '../errors.js';
+import type { SitePlan } from './site-plan.js';
+
+export interface UnrolledLayer {
+  /** Hidden states as they went on to the next step, `[T, B, H]`. */
+  readonly hidden: tf.Tensor3D;
+  /** What goes up to the next layer: `hidden` after the site `output`. */
+  readonly output: tf.Tensor3D;
+  readonly state: CellState;
+}
+
+/**
+ * Runs one layer over a sequence, whatever the cell: h_t and its kin for t = 1..T, with every perturbation of the plan at
+ * its site. The input product of all steps is one matrix product. Call it inside a tidy scope.
+ *
+ * Errors: RNNX_SHAPE_MISMATCH where a cell returns a state of another shape or name.
+ *
+ * @param x `[T, B, I]`
+ * @param state the state before the first step, each `[B, H]`
+ */
+export function unroll(
+  cell: Cell,
+  layout: CellLayout,
+  weights: Weights,
+  x: tf.Tensor3D,
+  state: CellState,
+  plan: SitePlan,
+  layer: number,
+): UnrolledLayer {
+  const products = tf.unstack(inputProduct(layout, weights, x, plan, layer), 0) as tf.Tensor2D[];
+  const recurrent = recurrentProducts(layout, weights, plan, layer);
+  const hidden: tf.Tensor2D[] = [];
+  let current = state;
+  for (const [t, product] of products.entries()) {
+    const previous = current;
+    const sites: CellSites = {
+      recurrent: (operand, weight) => recurrent(operand, weight, t),
+      candidate: (g) => plan.applyToStep('candidate', layer, g, { t }),
+      readout: (c) => plan.applyToStep('readout', layer, c, { t }),
+    };
+    const next = cell.step(product, previous, weights, sites);
+    checkState(cell, previous, next);
+    current = perturbState(plan, layer, t, previous, next);
+    hidden.push(current.h);
+  }
+  const stacked = tf.stack(hidden, 0) as tf.Tensor3D;
+  return { hidden: stacked, output: plan.applyToSequence('output', layer, stacked) as tf.Tensor3D, state: current };
+}
+
+function perturbState(plan: SitePlan, layer: number, t: number, previous: CellState, next: CellState): CellState {
+  const state: Record<string, tf.Tensor2D> = { ...next };
+  if (plan.has('hidden', layer)) state.h = plan.applyToStep('hidden', layer, next.h, { t, previous: previous.h });
+  if (next.c !== undefined && plan.has('cell', layer))
+    state.c = plan.applyToStep('cell', layer, next.c, { t, previous: previous.c! });
+  return state as CellState;
+}
+
+/** `x · W_x + b` of all steps, `[T, B, columns]`. */
+function inputProduct(layout: CellLayout, weights: Weights, x: tf.Tensor3D, plan: SitePlan, layer: number): tf.Tensor {
+  const [steps, batch, size] = x.shape;
+  const weight = plan.weights('weights.input', layer, weights[layout.inputWeight]!, layout.inputWeight);
+  const perGate = plan.operandsByGate('input', layer, x, [0, layout.gates.length], { t: undefined });
+  const operand = perGate === undefined ? plan.applyToSequence('input', layer, x) : x;
+  let product: tf.Tensor;
+  if (perGate !== undefined) {
+    product = byGate(perGate, weight, (operands, w) => timesAll(operands as tf.Tensor3D, w));
+  } else if (Array.isArray(weight)) {
+    product = timesAll(operand as tf.Tensor3D, weight);
+  } else {
+    const flat = tf.matMul(tf.reshape(operand, [steps * batch, size]), weight as tf.Tensor2D);
+    product = tf.reshape(flat, [steps, batch, -1]);
+  }
+  if (plan.has('preactivation.input', layer))
+    product = plan.applyToSequence('preactivation.input', layer, product, {
+      operand,
+      ...(Array.isArray(weight) ? {} : { weight: weight as tf.Tensor }),
+    });
+  return layout.inputBias === undefined ? product : tf.add(product, weights[layout.inputBias]!);
+}
+
+type MaybeStepwise = tf.Tensor | readonly tf.Tensor[];
+
+function timesAll(x: tf.Tensor3D, weight: MaybeStepwise): tf.Tensor {
+  const [steps, batch, size] = x.shape;
+  if (Array.isArray(weight)) return tf.matMul(x, tf.stack(weight as tf.Tensor[], 0));
+  return tf.reshape(tf.matMul(tf.reshape(x, [steps * batch, size]), weight as tf.Tensor2D), [steps, batch, -1]);
+}
+
+/** Another operand for each gate: each times its own columns, side by side. */
+function byGate(
+  operands: readonly tf.Tensor[],
+  weight: MaybeStepwise,
+  times: (operand: tf.Tensor, weight: MaybeStepwise) => tf.Tensor,
+): tf.Tensor {
+  const columns = (w: tf.Tensor): tf.Tensor[] => tf.split(w, operands.length, 1);
+  const stepwise = Array.isArray(weight) ? (weight as tf.Tensor[]).map(columns) : undefined;
+  const shared = stepwise === undefined ? columns(weight as tf.Tensor) : undefined;
+  const parts = operands.map((operand, g) =>
+    times(operand, stepwise === undefined ? shared![g]! : stepwise.map((gates) => gates[g]!)),
+  );
+  return tf.concat(parts, parts[0]!.rank - 1);
+}
+
+function recurrentProducts(layout: CellLayout, weights: Weights, plan: SitePlan, layer: number) {
+  const prepared = new Map<string, { weight: MaybeStepwise; gates: readonly [number, number] }>();
+  const gateWidth = weights[layout.inputWeight]!.shape[1]! / layout.gates.length;
+  let gate = 0;
+  for (const name of layout.recurrentWeights) {
+    const raw = weights[name]!;
+    const end = gate + Math.round(raw.shape[1]! / gateWidth);
+    prepared.set(name, { weight: plan.weights('weights.recurrent', layer, raw, name), gates: [gate, end] });
+    gate = end;
+  }
+  return (operand: tf.Tensor2D, name: string, t: number): tf.Tensor2D => {
+    const entry = prepared.get(name);
+    if (entry === undefined)
+      throw new RnnxError('RNNX_SHAPE_MISMATCH', `The cell multiplies by an undeclared weight "${name}"`, {
+        expected: layout.recurrentWeights.join(', '),
+        remedy: 'list the weight under recurrentWeights in the cell’s build',
+      });
+    const weight = (Array.isArray(entry.weight) ? entry.weight[t] : entry.weight) as tf.Tensor2D;
+    const perGate = plan.operandsByGate('recurrent', layer, operand, entry.gates, { t });
+    const perturbed = perGate === undefined ? plan.applyToStep('recurrent', layer, operand, { t }) : operand;
+    const product = (
+      perGate === undefined
+        ? tf.matMul(perturbed, weight)
+        : byGate(perGate, weight, (x, w) => tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D))
+    ) as tf.Tensor2D;
+    return plan.applyToStep('preactivation.recurrent', layer, product, { t, operand: perturbed, weight });
+  };
+}
+
+function checkState(cell: Cell, previous: CellState, next: CellState): void {
+  for (const name of cell.stateNames) {
+    const [was, is] = [previous[name]?.shape, next[name]?.shape];
+    if (is === undefined || was === undefined || is.length !== 2 || is[0] !== was[0] || is[1] !== was[1])
+      throw new RnnxError('RNNX_SHAPE_MISMATCH', `The cell's state "${name}" changed its shape`, {
+        got: is === undefined ? 'no such state' : `[${is.join(', ')}]`,
+        expected: `[${was?.join(', ')}]`,
+        remedy: 'return every state named in stateNames, [B, H] each',
+      });
+  }
+}
