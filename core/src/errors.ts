@@ -26,6 +26,15 @@ export const errorCodes = {
   RNNX_OPTION_INVALID: 'An argument of a function is outside its range',
   RNNX_SEED_INVALID: 'A seed is not a whole number from 0 to 2^53 - 1',
   RNNX_SPREAD_INVALID: 'The spread of a noise distribution is not a number it can have',
+  RNNX_USAGE: 'The command line has an unknown command or option, or a value that the option cannot take',
+  RNNX_PRESET_UNKNOWN: 'No preset has that name',
+  RNNX_CONFIG_UNREADABLE: 'A configuration file is missing, malformed, empty or fails when it is loaded',
+  RNNX_PLUGIN_UNREADABLE: 'A plugin named in the configuration cannot be found or fails when it is loaded',
+  RNNX_RUN_EXISTS: 'The folder for a new run already holds something; nothing in it was touched',
+  RNNX_RUN_MISSING: 'A folder that should hold a run does not',
+  RNNX_RUN_UNWRITABLE: 'The run folder, or a file in it, cannot be written',
+  RNNX_CHECKPOINT_MISSING: 'The run has no such checkpoint',
+  RNNX_CHECKPOINT_CORRUPT: 'A checkpoint file is damaged: bad header, wrong length, wrong type or wrong checksum',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
