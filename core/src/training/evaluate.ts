@@ -1,0 +1,98 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Split, Task } from '../contracts/dataset-provider.js';
+import type { Weights } from '../contracts/parameters.js';
+import type { MonteCarlo, Phase } from '../contracts/regularizer.js';
+import type { EvaluationConfig } from '../experiment/config.js';
+import type { ModelState, SequenceModel } from '../model/model.js';
+import type { Rng } from '../random/rng.js';
+import type { Score } from './events.js';
+import { evaluationWindows } from './minibatches.js';
+import { dispose, read } from './tensors.js';
+
+/** Windows whose results are read from the device at once. */
+const readEvery = 16;
+
+export interface EvaluateOptions {
+  /** Rejects with the signal's reason at the next window. */
+  readonly signal?: AbortSignal;
+  /** Of the split, for messages. */
+  readonly name?: string;
+}
+
+/**
+ * Exact score of a split: each prediction counts once, with the state carried (see `evaluationWindows`).
+ *
+ * With `monteCarlo.evaluate` 0 the noise is replaced by its expectation; otherwise S copies, each with its own noise and
+ * carried state, are averaged as `monteCarlo.average` says.
+ *
+ * Errors: RNNX_DATA_TOO_SMALL, RNNX_SHAPE_MISMATCH.
+ *
+ * @param weights stay the caller's
+ * @param rng keyed for this evaluation; without Monte Carlo copies it has no influence
+ */
+export async function evaluate(
+  model: SequenceModel,
+  weights: Weights,
+  split: Split,
+  evaluation: EvaluationConfig,
+  rng: Rng,
+  options: EvaluateOptions = {},
+): Promise<Score> {
+  const plan = evaluationWindows(split, model.task, evaluation, options.name);
+  const pass = evaluationPass(model.monteCarlo);
+  let state: ModelState | undefined;
+  let pending: tf.Scalar[] = [];
+  let sum = 0;
+  let count = 0;
+  try {
+    for (let index = 0; index < plan.length; index++) {
+      // Promises alone would keep the process from seeing signals and timers.
+      await tf.nextFrame();
+      options.signal?.throwIfAborted();
+      const window = plan.at(index);
+      if (window.fresh || state === undefined) {
+        dispose(state);
+        state = model.initialState(window.batch.batch * pass.copies);
+      }
+      const result = model.score(weights, window.batch, state, { ...pass, rng: rng.stream(`step-${index + 1}`) });
+      dispose(state);
+      state = result.state;
+      pending.push(result.nll);
+      count += window.count;
+      if (pending.length === readEvery || index === plan.length - 1) {
+        const stacked = tf.stack(pending);
+        dispose(pending);
+        pending = [];
+        // Summed in double precision: a float32 sum over a whole split would lose digits.
+        for (const nll of await read(stacked)) sum += nll;
+      }
+    }
+  } finally {
+    dispose(state);
+    dispose(pending);
+  }
+  return toScore(sum, count, model.task);
+}
+
+/** Sum and count of NLL in nats as a score in the task's metric. */
+export function toScore(sum: number, count: number, task: Task): Score {
+  const nll = sum / count;
+  switch (task.metric) {
+    case 'perplexity':
+      return { nll, metric: Math.exp(nll), count };
+    case 'bits-per-character':
+      return { nll, metric: nll / Math.LN2, count };
+    case 'nll-per-step':
+      return { nll, metric: nll, count };
+  }
+}
+
+/** Phase and copies of an evaluation. */
+export function evaluationPass(monteCarlo: MonteCarlo): {
+  readonly phase: Phase;
+  readonly copies: number;
+  readonly average: MonteCarlo['average'];
+} {
+  const { evaluate: copies, average } = monteCarlo;
+  return copies === 0 ? { phase: 'evaluate', copies: 1, average } : { phase: 'sample', copies, average };
+}

@@ -1,0 +1,199 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Dataset } from '../contracts/dataset-provider.js';
+import type { Weights } from '../contracts/parameters.js';
+import type { EvaluationConfig, TrainingConfig } from '../experiment/config.js';
+import type { SequenceModel } from '../model/model.js';
+import { createRng, type Rng } from '../random/rng.js';
+import { evaluate, toScore } from './evaluate.js';
+import type { EndEvent, Score, TrainingEvent } from './events.js';
+import { evaluationWindows, trainingWindows, type WindowPlan } from './minibatches.js';
+import { createOptimizer } from './optimizers/create.js';
+import { mismatch, RunState } from './run-state.js';
+import { scheduledRate } from './schedules.js';
+import type { Snapshot } from './snapshot.js';
+import { requireFinite, takeStep } from './step.js';
+import { dispose, read } from './tensors.js';
+
+export interface TrainingRun {
+  readonly model: SequenceModel;
+  readonly dataset: Dataset;
+  readonly training: TrainingConfig;
+  readonly evaluation: EvaluationConfig;
+  /** A whole number from 0 to 2^53 - 1. */
+  readonly seed: number;
+}
+
+export interface TrainOptions {
+  /** Stops at the next step with a `last` checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Goes on from here to the same bits as a run without the interruption. */
+  readonly resume?: Snapshot;
+}
+
+/**
+ * Trains with truncated back-propagation through time and tells what happens as events:
+ *
+ * - `step` every `reportEvery` steps of an epoch
+ * - `checkpoint` (`best: false`) every `checkpointEvery` steps, at each epoch's end and when aborted
+ * - `epoch` after each validation; then `checkpoint` (`best: true`) if it is the best so far
+ * - `end`, last
+ *
+ * The state starts at zero each epoch and is carried between minibatches. The order within an epoch is: minibatch, gradient
+ * (at the optimizer's look-ahead), clipping by global norm, update.
+ *
+ * Random streams below the seed: `initialize`, `order/epoch-<e>`, `train/epoch-<e>/step-<s>`, `evaluate/epoch-<e>`, counted
+ * from 1; seed, epoch and step are thus their whole state.
+ *
+ * Errors: RNNX_DATA_TOO_SMALL; RNNX_CHECKPOINT_MISMATCH; RNNX_NONFINITE, before the step that failed has changed anything, so
+ * that the last checkpoint stands. All tensors are freed however the generator ends.
+ */
+export async function* train(run: TrainingRun, options: TrainOptions = {}): AsyncGenerator<TrainingEvent, void> {
+  const { model, dataset, training, evaluation, seed } = run;
+  const { signal, resume } = options;
+  const rng = createRng(seed);
+  const optimizer = createOptimizer(training.optimizer);
+  const planOf = (epoch: number) =>
+    trainingWindows(dataset.splits.train, model.task, training, rng.stream('order').stream(`epoch-${epoch}`));
+  // Too little validation data should not show only after an epoch.
+  evaluationWindows(dataset.splits.valid, model.task, evaluation, 'valid');
+
+  const state =
+    resume === undefined
+      ? RunState.start(model, optimizer, seed, rng.stream('initialize'))
+      : RunState.restore(resume, model, optimizer, seed, () => carriedRows(resume, planOf, model.monteCarlo.train));
+  const { progress } = state;
+  const checkpoint = async () => ({ type: 'checkpoint', best: false, snapshot: await state.snapshot() }) as const;
+  const end = (reason: EndEvent['reason']): EndEvent => ({
+    type: 'end',
+    reason,
+    epochs: progress.epoch,
+    bestEpoch: progress.bestEpoch,
+  });
+
+  try {
+    while (progress.epoch < training.epochs) {
+      if (training.patience !== null && progress.epoch - progress.bestEpoch >= training.patience) {
+        yield end('early-stopping');
+        return;
+      }
+      const epoch = progress.epoch + 1;
+      const plan = planOf(epoch);
+      progress.learningRate = scheduledRate(
+        training.schedule,
+        training.optimizer.learningRate,
+        epoch,
+        progress.history,
+      );
+      const stepRngs = rng.stream('train').stream(`epoch-${epoch}`);
+      const watch = new Stopwatch();
+      let since = { nll: 0, count: 0, seconds: 0 };
+
+      while (progress.step < plan.length) {
+        // Promises alone would keep the process from seeing signals and timers.
+        await tf.nextFrame();
+        if (signal?.aborted) {
+          yield await checkpoint();
+          yield end('aborted');
+          return;
+        }
+        const window = plan.at(progress.step);
+        const stepRng = stepRngs.stream(`step-${progress.step + 1}`);
+        const { nll, gradientNorm } = await watch.during(() =>
+          takeStep(state, { model, optimizer, training, window, rng: stepRng }),
+        );
+        progress.epochNll += nll;
+        progress.epochCount += window.count;
+        since = { nll: since.nll + nll, count: since.count + window.count, seconds: since.seconds + watch.last };
+        if (progress.step % training.reportEvery === 0) {
+          yield {
+            type: 'step',
+            epoch,
+            step: progress.step,
+            stepsPerEpoch: plan.length,
+            globalStep: progress.globalStep,
+            loss: since.nll / since.count,
+            gradientNorm,
+            learningRate: progress.learningRate,
+            tokensPerSecond: since.count / since.seconds,
+          };
+          since = { nll: 0, count: 0, seconds: 0 };
+        }
+        if (training.checkpointEvery !== null && progress.globalStep % training.checkpointEvery === 0)
+          yield await checkpoint();
+      }
+
+      const valid = await watch.during(() =>
+        validate(run, state, rng.stream('evaluate').stream(`epoch-${epoch}`), signal),
+      );
+      if (valid === undefined) {
+        yield await checkpoint();
+        yield end('aborted');
+        return;
+      }
+      requireFinite('validation metric', valid.metric, `after epoch ${epoch}`);
+      const train = toScore(progress.epochNll, progress.epochCount, model.task);
+      const { learningRate } = progress;
+      const best = state.finishEpoch(valid.metric, optimizer);
+      const scalars = await readReport(model, state.evaluated);
+      yield { type: 'epoch', epoch, train, valid, best, learningRate, seconds: watch.total, scalars };
+      const last = await checkpoint();
+      if (best) yield { ...last, best };
+      yield last;
+    }
+    yield end('epochs');
+  } finally {
+    state.dispose();
+  }
+}
+
+/** The validation score, or `undefined` if aborted meanwhile. */
+async function validate(run: TrainingRun, state: RunState, rng: Rng, signal?: AbortSignal): Promise<Score | undefined> {
+  const { model, dataset, evaluation } = run;
+  const options = { name: 'valid', ...(signal && { signal }) };
+  try {
+    return await evaluate(model, state.evaluated, dataset.splits.valid, evaluation, rng, options);
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
+}
+
+async function readReport(model: SequenceModel, weights: Weights): Promise<Record<string, number>> {
+  const report = model.report(weights);
+  const names = Object.keys(report);
+  if (names.length === 0) return {};
+  const stacked = tf.tidy(() => tf.stack(Object.values(report).map((value) => tf.reshape(value, []))));
+  dispose(report);
+  const values = await read(stacked);
+  return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+}
+
+/**
+ * Examples of the state that a snapshot carries, or `null` between epochs. Errors: RNNX_CHECKPOINT_MISMATCH if it is from
+ * an epoch of more steps than this data gives.
+ */
+function carriedRows({ progress }: Snapshot, planOf: (epoch: number) => WindowPlan, copies: number): number | null {
+  if (progress.step === 0) return null;
+  const plan = planOf(progress.epoch + 1);
+  if (progress.step > plan.length)
+    throw mismatch(
+      'is from other data or other sizes',
+      `step ${progress.step}`,
+      `at most ${plan.length} steps an epoch`,
+    );
+  return plan.at(progress.step - 1).batch.batch * copies;
+}
+
+/** Seconds of work, without those that the reader of the events takes. */
+class Stopwatch {
+  total = 0;
+  last = 0;
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    const result = await work();
+    this.last = (performance.now() - began) / 1000;
+    this.total += this.last;
+    return result;
+  }
+}
