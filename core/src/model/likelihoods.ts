@@ -37,20 +37,17 @@ export const categorical: Likelihood = {
       const logPartition = tf.sub(tf.max(logits, 1), tf.log(tf.max(probabilities, 1)));
       const offsets = tf.range(0, rows * outputs, outputs, 'int32');
       const picked = tf.gather(tf.reshape(logits, [-1]), tf.add(offsets, labels));
-      save([h, v, probabilities]);
+      save([h, v, probabilities, labels]);
       return {
         value: tf.sub(logPartition, picked),
         gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-          const [h, v, p] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+          const [h, v, p, y] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
           const column = tf.reshape(dy, [rows, 1]);
           const weighted = tf.mul(p, column); // [N, O]
           const scaledHidden = tf.mul(h, column); // [N, H]
-          const dHidden = tf.sub(tf.matMul(weighted, v), tf.mul(tf.gather(v, labels), column));
-          const dWeight = tf.sub(
-            tf.matMul(weighted, h, true, false),
-            tf.unsortedSegmentSum(scaledHidden, labels, outputs),
-          );
-          const dBias = tf.sub(tf.sum(weighted, 0), tf.unsortedSegmentSum(tf.reshape(dy, [rows]), labels, outputs));
+          const dHidden = tf.sub(tf.matMul(weighted, v), tf.mul(tf.gather(v, y), column));
+          const dWeight = tf.sub(tf.matMul(weighted, h, true, false), tf.unsortedSegmentSum(scaledHidden, y, outputs));
+          const dBias = tf.sub(tf.sum(weighted, 0), tf.unsortedSegmentSum(tf.reshape(dy, [rows]), y, outputs));
           return [dHidden, dWeight, dBias];
         },
       };
@@ -102,11 +99,11 @@ function elementwise(
   const nll = tf.customGrad((...inputs) => {
     const natural = inputs[0] as tf.Tensor2D;
     const save = inputs[1] as unknown as (tensors: tf.Tensor[]) => void;
-    save([natural]);
+    save([natural, y]);
     return {
       value: tf.sum(family.nll(natural, y), 1),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
-        tf.mul(tf.sub(family.mean(saved[0] as tf.Tensor2D), y), tf.reshape(dy, [-1, 1])),
+        tf.mul(tf.sub(family.mean(saved[0] as tf.Tensor2D), saved[1]!), tf.reshape(dy, [-1, 1])),
     };
   });
   return nll(eta) as tf.Tensor1D;

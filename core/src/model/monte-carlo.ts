@@ -42,7 +42,8 @@ export function averageCopies(nll: tf.Tensor, copies: number, average: MonteCarl
 /** Sum over the counted predictions of `nll` `[T·K·B]`, averaged over the copies. */
 export function countedSum(nll: tf.Tensor1D, batch: Minibatch, { copies, average }: PassOptions): tf.Scalar {
   let each: tf.Tensor = nll;
-  if (copies > 1) each = tf.reshape(reduce(tf.reshape(nll, [batch.steps, copies, batch.batch]), 1, copies, average), [-1]);
+  if (copies > 1)
+    each = tf.reshape(reduce(tf.reshape(nll, [batch.steps, copies, batch.batch]), 1, copies, average), [-1]);
   if (batch.mask !== null) each = tf.mul(each, tf.tensor1d(batch.mask, 'float32'));
   return tf.sum(each);
 }

@@ -279,10 +279,14 @@ function layerShape(layout: CellLayout, inputSize: number, hiddenSize: number): 
   const named = (name: string) => {
     const spec = layout.parameters.find((parameter) => parameter.name === name);
     if (spec === undefined)
-      throw new RnnxError('RNNX_SHAPE_MISMATCH', `The cell's layout names a weight "${name}" that it does not declare`, {
-        expected: layout.parameters.map((parameter) => parameter.name).join(', '),
-        remedy: 'declare it in the parameters of the cell’s build',
-      });
+      throw new RnnxError(
+        'RNNX_SHAPE_MISMATCH',
+        `The cell's layout names a weight "${name}" that it does not declare`,
+        {
+          expected: layout.parameters.map((parameter) => parameter.name).join(', '),
+          remedy: 'declare it in the parameters of the cell’s build',
+        },
+      );
     return { name, shape: spec.shape };
   };
   return {
@@ -310,11 +314,15 @@ function combineMonteCarlo(regularizers: readonly NamedRegularizer[]): MonteCarl
   const sampling = wishes.filter((wish) => wish.evaluate > 0);
   const averages = new Set(sampling.map((wish) => wish.average));
   if (averages.size > 1)
-    throw new RnnxError('RNNX_OPTION_CONFLICT', 'Two regularizers want their Monte Carlo evaluations averaged in two ways', {
-      got: [...averages].join(' and '),
-      expected: 'one way for the whole model',
-      remedy: 'give the regularizers the same evaluation',
-    });
+    throw new RnnxError(
+      'RNNX_OPTION_CONFLICT',
+      'Two regularizers want their Monte Carlo evaluations averaged in two ways',
+      {
+        got: [...averages].join(' and '),
+        expected: 'one way for the whole model',
+        remedy: 'give the regularizers the same evaluation',
+      },
+    );
   return {
     train: Math.max(1, ...wishes.map((wish) => wish.train)),
     evaluate: Math.max(0, ...wishes.map((wish) => wish.evaluate)),

@@ -36,17 +36,27 @@ export function checkPerturbation(
   if (!ofModel && layer === undefined)
     refuse(`site "${site}"`, `layer ${perturbation.layer}`, `0 to ${model.layers.length - 1}`);
   if ((site === 'candidate' || site === 'readout' || site === 'cell') && !optionalSites.includes(site))
-    throw new RnnxError('RNNX_SITE_UNSUPPORTED', `Regularizer "${owner}" acts at "${site}", which this cell does not have`, {
-      got: site,
-      expected: optionalSites.length ? `besides the common sites: ${optionalSites.join(', ')}` : 'only the common sites',
-      remedy: 'take another cell, or remove the regularizer',
-    });
+    throw new RnnxError(
+      'RNNX_SITE_UNSUPPORTED',
+      `Regularizer "${owner}" acts at "${site}", which this cell does not have`,
+      {
+        got: site,
+        expected: optionalSites.length
+          ? `besides the common sites: ${optionalSites.join(', ')}`
+          : 'only the common sites',
+        remedy: 'take another cell, or remove the regularizer',
+      },
+    );
   if (site === 'embedding' && model.vocabularySize === undefined)
-    throw new RnnxError('RNNX_SITE_UNSUPPORTED', `Regularizer "${owner}" acts on the embedding, but the inputs are frames`, {
-      got: site,
-      expected: 'a token task',
-      remedy: 'remove the regularizer, or take a token data set',
-    });
+    throw new RnnxError(
+      'RNNX_SITE_UNSUPPORTED',
+      `Regularizer "${owner}" acts on the embedding, but the inputs are frames`,
+      {
+        got: site,
+        expected: 'a token task',
+        remedy: 'remove the regularizer, or take a token data set',
+      },
+    );
   if (kind === 'retain' && site !== 'hidden' && site !== 'cell')
     refuse(`kind "retain" at site "${site}"`, site, 'a state: hidden or cell');
   if (site === 'embedding' && kind !== 'scale') refuse(`kind "${kind}" at site "embedding"`, kind, 'scale');
@@ -62,14 +72,16 @@ export function checkPerturbation(
       const stepwise = rank === 3 && site !== 'weights.output' && shape[0] === steps;
       return rank === 0 || ((rank === 2 || stepwise) && broadcasts(tail, [rows!, columns!]));
     });
-    if (candidates.length === 0) refuse(`no weight "${perturbation.weight}"`, `${perturbation.weight}`, weightNames(layer));
+    if (candidates.length === 0)
+      refuse(`no weight "${perturbation.weight}"`, `${perturbation.weight}`, weightNames(layer));
     const first = candidates[0]!.join(', ');
     if (!fits)
       refuse(`value at "${site}"`, shown, `[${first}]${site === 'weights.output' ? '' : ` or [${steps}, ${first}]`}`);
     return;
   }
   if (site === 'embedding') {
-    if (rank !== 1 || shape[0] !== model.vocabularySize) refuse('value at "embedding"', shown, `[${model.vocabularySize}]`);
+    if (rank !== 1 || shape[0] !== model.vocabularySize)
+      refuse('value at "embedding"', shown, `[${model.vocabularySize}]`);
     return;
   }
   const width = siteWidth(site, layer!);
@@ -88,7 +100,9 @@ function siteWidth(site: Perturbation['site'], layer: LayerShape): number {
 function weightShapes(p: Perturbation, model: ModelShape, layer: LayerShape | undefined): (readonly number[])[] {
   if (p.site === 'weights.output') return [model.outputWeight];
   if (p.site === 'weights.input') return [layer!.inputWeight.shape];
-  return layer!.recurrentWeights.filter(({ name }) => p.weight === undefined || p.weight === name).map(({ shape }) => shape);
+  return layer!.recurrentWeights
+    .filter(({ name }) => p.weight === undefined || p.weight === name)
+    .map(({ shape }) => shape);
 }
 
 function weightNames(layer: LayerShape | undefined): string {

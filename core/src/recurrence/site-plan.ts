@@ -93,7 +93,8 @@ export class SitePlan {
     context: StateContext,
   ): tf.Tensor[] | undefined {
     const entries = this.#entries.get(place(site, layer)) ?? [];
-    if (!entries.some(({ perturbation }) => perturbation.kind !== 'map' && perturbation.value.rank === 4)) return undefined;
+    if (!entries.some(({ perturbation }) => perturbation.kind !== 'map' && perturbation.value.rank === 4))
+      return undefined;
     const operands: tf.Tensor[] = [];
     for (let gate = gates[0]; gate < gates[1]; gate++) {
       const pick = (entry: Entry) => {
@@ -116,13 +117,7 @@ export class SitePlan {
     return scale;
   }
 
-  #apply(
-    site: Site,
-    layer: number,
-    x: tf.Tensor,
-    pick: (entry: Entry) => tf.Tensor,
-    context: StateContext,
-  ): tf.Tensor {
+  #apply(site: Site, layer: number, x: tf.Tensor, pick: (entry: Entry) => tf.Tensor, context: StateContext): tf.Tensor {
     const entries = this.#entries.get(place(site, layer));
     if (entries === undefined) return x;
     let current = x;

@@ -1,8 +1,8 @@
 import {
   definePlugin,
   type NoiseDistribution,
-  type PerturbContext,
   type Perturbation,
+  type PerturbContext,
   type PluginRef,
   pluginReference,
   type Regularizer,
@@ -62,7 +62,11 @@ export const noisin = definePlugin<'regularizer', NoisinOptions>({
     required: ['spread'],
     properties: {
       distribution: pluginReference('noise', 'family of the noise', 'gaussian'),
-      spread: { type: 'number', exclusiveMinimum: 0, description: 'γ, read as "reading" says; the start of a learned one' },
+      spread: {
+        type: 'number',
+        exclusiveMinimum: 0,
+        description: 'γ, read as "reading" says; the start of a learned one',
+      },
       reading: {
         enum: ['standard-deviation', 'variance', 'keep-probability'],
         default: 'standard-deviation',
@@ -81,7 +85,12 @@ export const noisin = definePlugin<'regularizer', NoisinOptions>({
         default: 0.1,
         description: 'smallest standard deviation of a learned spread',
       },
-      samples: { type: 'integer', minimum: 1, default: 1, description: 'K, Monte Carlo samples of the training objective' },
+      samples: {
+        type: 'integer',
+        minimum: 1,
+        default: 1,
+        description: 'K, Monte Carlo samples of the training objective',
+      },
       evaluation: {
         enum: ['mean', 'probabilities', 'log-probabilities'],
         default: 'mean',
@@ -137,7 +146,7 @@ function createNoisin(options: NoisinOptions, distribution: NoiseDistribution, s
       })),
     report: (parameters) =>
       Object.fromEntries(
-        Object.keys(parameters).map((name, layer) => [`spread-${layer}`, learnedSpread(parameters, layer)] as const),
+        Object.keys(parameters).map((_, layer) => [`spread-${layer}`, learnedSpread(parameters, layer)] as const),
       ),
   };
 }
@@ -150,11 +159,15 @@ function inverseSoftplus(x: number): number {
 function checkLearned(ref: PluginRef, distribution: NoiseDistribution, spread: number, lowerBound: number): void {
   const name = typeof ref === 'string' ? ref : ref.name;
   if (distribution.spreadDependent)
-    throw new RnnxError('RNNX_OPTION_CONFLICT', `The shape of "${name}" noise depends on the spread, so it cannot be learned`, {
-      got: `"learned": true with ${JSON.stringify(ref)}`,
-      expected: 'a distribution of fixed shape',
-      remedy: 'fix its shape (bernoulli: "keep"), choose another distribution, or set "learned" to false',
-    });
+    throw new RnnxError(
+      'RNNX_OPTION_CONFLICT',
+      `The shape of "${name}" noise depends on the spread, so it cannot be learned`,
+      {
+        got: `"learned": true with ${JSON.stringify(ref)}`,
+        expected: 'a distribution of fixed shape',
+        remedy: 'fix its shape (bernoulli: "keep"), choose another distribution, or set "learned" to false',
+      },
+    );
   if (spread <= lowerBound)
     throw new RnnxError('RNNX_OPTION_CONFLICT', 'A learned spread must start above its lower bound', {
       got: `a standard deviation of ${spread}, lower bound ${lowerBound}`,
