@@ -35,6 +35,7 @@ export const errorCodes = {
   RNNX_RUN_UNWRITABLE: 'The run folder, or a file in it, cannot be written',
   RNNX_CHECKPOINT_MISSING: 'The run has no such checkpoint',
   RNNX_CHECKPOINT_CORRUPT: 'A checkpoint file is damaged: bad header, wrong length, wrong type or wrong checksum',
+  RNNX_BACKEND_UNAVAILABLE: 'A compute backend is not installed or does not work on this machine',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

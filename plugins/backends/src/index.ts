@@ -1,3 +1,15 @@
 import type { AnyPlugin } from '@rnnx/core';
+import { cpu } from './cpu.js';
+import { tensorflow } from './tensorflow.js';
+import { wasm } from './wasm.js';
 
-export const plugins: readonly AnyPlugin[] = [];
+export { cpu, tensorflow, wasm };
+
+export const plugins: readonly AnyPlugin[] = [cpu, wasm, tensorflow];
+export default plugins;
+
+/**
+ * What the backend `auto` tries, fastest first: the first whose `probe` says available and whose `activate` succeeds.
+ * TensorFlow is only there where the user installed it for that purpose, so it goes first.
+ */
+export const autoOrder: readonly string[] = ['tensorflow', 'wasm', 'cpu'];
