@@ -1,4 +1,4 @@
-import { definePlugin, type NoiseDistribution } from '@rnnx/core';
+import { definePlugin, type NoiseDistribution, type Rng } from '@rnnx/core';
 import { gammaVariates } from './gamma-variates.js';
 import { noisinPaper, refuseBoth, sampleByElement, tiedSpread } from './support.js';
 
@@ -67,6 +67,10 @@ export const beta = definePlugin({
       spreadDependent: meanOne,
       sample: (shape, rng, spread) => {
         const { a, mean, deviation } = at(spread);
+        if (a === 2 && b === 2) {
+          const median = medianOfThree(rng);
+          return sampleByElement(shape, (i) => (median(i) - mean) / deviation);
+        }
         const first = gammaVariates(a, rng.stream('a'));
         const second = gammaVariates(b, rng.stream('b'));
         // A/(A+A') by logarithms: at small shapes both variates may underflow.
@@ -89,3 +93,13 @@ export const beta = definePlugin({
     };
   },
 });
+
+/** The median of three uniform numbers is Beta(2, 2), much cheaper than two gamma variates. */
+function medianOfThree(rng: Rng): (element: number) => number {
+  const words = new Uint32Array(4);
+  return (element) => {
+    rng.words(element, 0, words);
+    const [x, y, z] = [words[0]!, words[1]!, words[2]!];
+    return (Math.max(Math.min(x, y), Math.min(Math.max(x, y), z)) + 0.5) * 2 ** -32;
+  };
+}
