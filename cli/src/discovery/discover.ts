@@ -1,0 +1,32 @@
+import { type AnyPlugin, PluginRegistry } from '@rnnx/core';
+import { builtinPlugins, type FoundPlugins, type PluginOrigin } from './builtin.js';
+import { loadPlugins } from './third-party.js';
+
+export interface Discovered {
+  readonly registry: PluginRegistry;
+  /** By `kind/name`. */
+  readonly origins: ReadonlyMap<string, PluginOrigin>;
+}
+
+/**
+ * A registry of what comes with rnnx, what a configuration names and what a program hands over.
+ *
+ * Errors: RNNX_PLUGIN_UNREADABLE, RNNX_PLUGIN_INVALID, RNNX_PLUGIN_INCOMPATIBLE, RNNX_PLUGIN_DUPLICATE.
+ */
+export async function discover(
+  specs: readonly string[] = [],
+  folder = process.cwd(),
+  given: readonly AnyPlugin[] = [],
+): Promise<Discovered> {
+  const found: FoundPlugins[] = [...builtinPlugins()];
+  for (const spec of new Set(specs)) found.push(await loadPlugins(spec, folder));
+  found.push({ origin: { from: 'this program', version: null }, plugins: given });
+  const registry = new PluginRegistry();
+  const origins = new Map<string, PluginOrigin>();
+  for (const { origin, plugins } of found)
+    for (const plugin of plugins) {
+      registry.register(plugin, origin.from);
+      origins.set(`${plugin.kind}/${plugin.name}`, origin);
+    }
+  return { registry, origins };
+}
