@@ -29,7 +29,8 @@ export class UnifilarSource {
   /** Expected number of symbols from the start state to its next visit. */
   readonly meanCycle: number;
 
-  readonly #edges: readonly (readonly CompiledEdge[])[];
+  /** Ways out of each state; `token` and `next` are places in `symbols` and `states`. */
+  readonly edges: readonly (readonly CompiledEdge[])[];
 
   /**
    * @param start where every stream begins
@@ -58,7 +59,7 @@ export class UnifilarSource {
     }
     this.states = order;
     this.symbols = [...symbols.keys()];
-    this.#edges = compiled;
+    this.edges = compiled;
 
     const visits = this.#expectedVisits();
     this.meanCycle = visits.reduce((sum, visit) => sum + visit, 0);
@@ -79,7 +80,7 @@ export class UnifilarSource {
         const here = front[state]!;
         if (here === 0) continue;
         visits[state]! += here;
-        for (const edge of this.#edges[state]!) {
+        for (const edge of this.edges[state]!) {
           if (edge.next === 0) continue;
           next[edge.next]! += here * edge.probability;
           mass += here * edge.probability;
@@ -98,7 +99,7 @@ export class UnifilarSource {
     for (let i = 0; i < count; i++) {
       rng.words(i, 0, words);
       let left = (words[0]! * 2 ** 21 + (words[1]! >>> 11)) * 2 ** -53; // uniform in [0, 1)
-      const edges = this.#edges[state]!;
+      const edges = this.edges[state]!;
       let chosen = edges[edges.length - 1]!;
       for (const edge of edges) {
         left -= edge.probability;
@@ -121,11 +122,11 @@ export class UnifilarSource {
   surprisals(tokens: Int32Array): Float64Array {
     let state = 0;
     return Float64Array.from(tokens, (token, position) => {
-      const edge = this.#edges[state]!.find((candidate) => candidate.token === token);
+      const edge = this.edges[state]!.find((candidate) => candidate.token === token);
       if (edge === undefined)
         throw new RnnxError('RNNX_TOKEN_UNKNOWN', 'The source cannot have produced this stream', {
           got: `token ${token} ("${this.symbols[token]}") at position ${position}`,
-          expected: this.#edges[state]!.map((candidate) => this.symbols[candidate.token]).join(', '),
+          expected: this.edges[state]!.map((candidate) => this.symbols[candidate.token]).join(', '),
           remedy: 'use a stream that the same source sampled',
         });
       state = edge.next;
@@ -134,7 +135,7 @@ export class UnifilarSource {
   }
 }
 
-interface CompiledEdge {
+export interface CompiledEdge {
   readonly token: number;
   readonly probability: number;
   readonly next: number;

@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { type LoadContext, RnnxError } from '@rnnx/core';
 import { checksumError, kindOf, readText, sha256Of, type TextFile } from './files.js';
 import { Partial, type Validator } from './partial.js';
@@ -126,19 +123,17 @@ async function receive(
   report();
 
   let broken: unknown;
-  const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
-    try {
-      for await (const chunk of chunks) {
-        received += chunk.length;
-        yield chunk;
-        report();
-      }
-    } catch (error) {
-      broken = error; // the connection's fault: what came so far is still written out
+  const file = await open(part.body, offset > 0 ? 'a' : 'w');
+  try {
+    for await (const chunk of arriving(response, (error) => (broken = error))) {
+      await file.writeFile(chunk);
+      received += chunk.length;
+      report();
     }
-  };
-  const body = response.body === null ? Readable.from([]) : Readable.fromWeb(response.body);
-  await pipeline(body, counted, createWriteStream(part.body, { flags: offset > 0 ? 'a' : 'w' }));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   context.signal?.throwIfAborted();
 
   if (broken !== undefined || (total !== undefined && received < total))
@@ -148,8 +143,24 @@ async function receive(
       remedy: `run again: it goes on from there; or ${request.byHand}`,
       cause: broken,
     });
-  const file = await open(part.body, 'r+');
-  await file.sync().finally(() => file.close());
+}
+
+/** The body as it arrives. A broken connection ends it, so that an error thrown while reading is the disk's. */
+async function* arriving(response: Response, onBroken: (error: unknown) => void): AsyncGenerator<Uint8Array> {
+  if (response.body === null) return;
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        onBroken(error);
+        return { done: true, value: undefined } as const;
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
 }
 
 function validatorOf(url: string, response: Response): Validator {

@@ -93,7 +93,8 @@ interface State {
 /**
  * An English-like grammar as a unifilar source. A sentence is a subject and its verb, perhaps an object, an adverb and
  * `<eos>`. Nouns may have relative clauses, with the noun as subject (`dogs that see a king`) or as object (`dogs that
- * a king sees`), inside one another up to a depth; each noun phrase may have an adjective. What must be remembered over a distance:
+ * a king sees`), inside one another up to a depth; each noun phrase may have an adjective. What must be remembered over
+ * a distance:
  *
  * - number: every verb agrees with its subject, which may stand several clauses before it;
  * - kind: persons and animals differ in what they do, and transitive verbs in whom they are done to;

@@ -23,7 +23,7 @@ const tokens = (split: string, fallback: number) => ({
   description: `tokens of the ${split} split`,
   type: 'integer',
   minimum: 1,
-  maximum: 100_000_000,
+  maximum: 10_000_000,
   default: fallback,
 });
 
