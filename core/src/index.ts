@@ -24,6 +24,7 @@ export * from './recurrence/unroll.js';
 export * from './registry.js';
 export * from './suggest.js';
 export * from './training/clip.js';
+export { estimateStatistics } from './training/estimate.js';
 export * from './training/evaluate.js';
 export * from './training/events.js';
 export * from './training/generate.js';

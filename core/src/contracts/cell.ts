@@ -1,4 +1,4 @@
-import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { ParameterSpec, Weights } from './parameters.js';
 import { token } from './token.js';
 
@@ -20,6 +20,8 @@ export interface CellSites {
   recurrent(operand: Tensor2D, weight: string): Tensor2D;
   /** Site `candidate`: the candidate update g_t, `[B, H]`. */
   candidate(g: Tensor2D): Tensor2D;
+  /** For cells with `moments`: the variance of `x`, `[B, G·H]`. */
+  readonly inputVariance?: Tensor2D;
   /** Site `readout`: the copy of c_t that the output gate reads, `[B, H]`. */
   readout(c: Tensor2D): Tensor2D;
 }
@@ -43,6 +45,25 @@ export interface CellLayout {
 /** Sites that exist only where the cell's equations have them; the others exist in every model. */
 export type OptionalSite = 'candidate' | 'readout' | 'cell';
 
+/** Mean and variance of independent units, `[.., N]` each. */
+export interface Moments {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+/**
+ * For cells that carry a distribution instead of a value (fast dropout): `h` is the mean, another state its variance, and
+ * both go up to the next layer and to the output layer.
+ */
+export interface CellMoments {
+  /** Name of the state that holds the variance of `h`. */
+  readonly varianceState: string;
+  /** Moments of the units as they enter the input product; `variance` is `undefined` for data. */
+  input(mean: Tensor, variance: Tensor | undefined): Moments;
+  /** Moments of the units of the last layer as they enter the output layer. */
+  output(mean: Tensor, variance: Tensor): Moments;
+}
+
 /**
  * One recurrent layer's transition. Looping over time lives in the unroll; so does the input product of all steps, which
  * is one matrix product for the whole sequence. A cell therefore receives `x_t · W_x` and not `x_t`.
@@ -54,6 +75,8 @@ export interface Cell {
   readonly sites: readonly OptionalSite[];
   /** State names, `h` among them; each is `[B, hiddenSize]` and starts at zero. */
   readonly stateNames: readonly string[];
+
+  readonly moments?: CellMoments;
 
   /** Declares one layer's parameters. */
   build(inputSize: number, hiddenSize: number): CellLayout;

@@ -5,6 +5,7 @@ import type { Tensor } from '@tensorflow/tfjs';
  *
  * - `embedding` (model): rows of the embedding table, whole word types (Gal); value `[V]`
  * - `input`: x_t as it enters the input product, `[B, I]`
+ * - `initial`: h_0, where the state begins at zero; value `[1, 1|B, H]`
  * - `recurrent`: h_{t-1} as it enters the recurrent product; the carried state is untouched, `[B, H]`
  * - `preactivation.input`, `preactivation.recurrent`: the two products, `[B, G·H]`
  * - `candidate`: g_t, `[B, H]`
@@ -17,6 +18,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 export const sites = [
   'embedding',
   'input',
+  'initial',
   'recurrent',
   'preactivation.input',
   'preactivation.recurrent',
@@ -63,7 +65,7 @@ interface Place {
  * Shape of `value` at activation sites: `[1|T, 1|B, N]`, or a scalar. A first dimension of 1 is one draw for the whole
  * sequence, T a draw a step; a second of 1 is shared by the minibatch. `input` and `recurrent` also take
  * `[1|T, 1|B, G, N]`: another mask for each gate. Weight sites: the weight's shape, or `[T, rows, columns]` for a draw a
- * step (`weights.recurrent` and `weights.input`). `embedding`: `[V]`. The value may be differentiable.
+ * step. `embedding`: `[V]`. The value may be differentiable.
  */
 export type Perturbation =
   | (Place & { readonly kind: 'scale' | 'shift' | 'retain'; readonly value: Tensor })

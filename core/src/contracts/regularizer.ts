@@ -44,6 +44,17 @@ export interface PerturbContext {
   readonly rng: Rng;
   /** The regularizer's own trainable parameters. */
   readonly parameters: Weights;
+  /** Time of the minibatch's first step since the state began at zero; default 0. */
+  readonly start?: number;
+  /** `[T, B]`, 1 counts and 0 is padding; absent where all count. */
+  readonly mask?: Tensor;
+  /**
+   * Present while statistics are being estimated (phase `evaluate`): give it each statistic of this minibatch, to be
+   * averaged over the minibatches. It may be called from within a `map`.
+   */
+  observe?(name: string, value: Tensor): void;
+  /** Averages of what was observed over the training split, by name; at `evaluate` and `sample` only. */
+  readonly statistics?: Weights;
 }
 
 export interface PenaltyContext {
@@ -73,6 +84,12 @@ export interface MonteCarlo {
 export interface Regularizer {
   /** Monte Carlo copies it wants; with several regularizers the largest numbers win. */
   readonly monteCarlo?: MonteCarlo;
+
+  /**
+   * Whether it evaluates with statistics of the training split (batch normalisation). They are estimated before each
+   * evaluation, with parameters fixed, in one pass over at most so many minibatches; `Infinity` for the whole split.
+   */
+  readonly estimationBatches?: number;
 
   /** Trainable parameters of its own, such as a learned spread. */
   parameters?(model: ModelShape): readonly ParameterSpec[];

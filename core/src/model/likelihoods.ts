@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { RnnxError } from '../errors.js';
 
 /**
  * An exponential-family output layer, -log p(y|h) = A(η) - η·y - log ν(y) with η = h Vᵀ + b (NOISIN, equation 2).
@@ -9,9 +10,17 @@ export interface Likelihood {
    * @param weight V, `[O, H]`, a row per output
    * @param bias `[O]`
    * @param targets `[N]` int32 labels (categorical) or `[N, O]` values
+   * @param variance of `hidden`, `[N, H]`, where it is a distribution (fast dropout). Then η is Gaussian with variance
+   *   v · V² and the mean of y under it is taken. Errors: RNNX_OPTION_CONFLICT where the family has no such mean.
    * @returns nats per prediction, `[N]`
    */
-  nll(hidden: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D, targets: tf.Tensor): tf.Tensor1D;
+  nll(
+    hidden: tf.Tensor2D,
+    weight: tf.Tensor2D,
+    bias: tf.Tensor1D,
+    targets: tf.Tensor,
+    variance?: tf.Tensor2D,
+  ): tf.Tensor1D;
 }
 
 /** η = h Vᵀ + b, `[N, O]`. */
@@ -24,7 +33,17 @@ export function naturalParameters(hidden: tf.Tensor2D, weight: tf.Tensor2D, bias
  * every gradient is a gather or a scatter-add.
  */
 export const categorical: Likelihood = {
-  nll(hidden, weight, bias, targets) {
+  nll(hidden, weight, bias, targets, variance) {
+    if (variance !== undefined)
+      throw new RnnxError(
+        'RNNX_OPTION_CONFLICT',
+        'A categorical output layer cannot take a hidden state with a variance',
+        {
+          got: 'a cell that carries moments, on a language model',
+          expected: 'a Bernoulli or Gaussian task',
+          remedy: 'take another cell, or a data set of frames',
+        },
+      );
     const [outputs] = weight.shape;
     const [rows] = hidden.shape;
     const labels = targets as tf.Tensor1D;
@@ -56,11 +75,14 @@ export const categorical: Likelihood = {
   },
 };
 
-/** Bernoulli, summed over the outputs: A(η) = log(1 + exp η), ν = 1; targets 0 or 1. */
+/**
+ * Bernoulli, summed over the outputs: A(η) = log(1 + exp η), ν = 1; targets 0 or 1. Under a variance v of η the mean of y is
+ * σ(η / √(1 + π v / 8)) (Wang and Manning 2013).
+ */
 export const bernoulli: Likelihood = {
-  nll: (hidden, weight, bias, targets) =>
+  nll: (hidden, weight, bias, targets, variance) =>
     // log(1 + exp η) = max(η, 0) + log(1 + exp -|η|) does not overflow.
-    elementwise(hidden, weight, bias, targets, {
+    elementwise(shrink(naturalParameters(hidden, weight, bias), weight, variance), targets, {
       nll: (eta, y) => tf.add(tf.sub(tf.relu(eta), tf.mul(eta, y)), tf.log1p(tf.exp(tf.neg(tf.abs(eta))))),
       mean: (eta) => tf.sigmoid(eta),
     }),
@@ -68,10 +90,13 @@ export const bernoulli: Likelihood = {
 
 const logRootTwoPi = 0.5 * Math.log(2 * Math.PI);
 
-/** Gaussian of unit variance, summed over the outputs: A(η) = η²/2, log ν(y) = -y²/2 - log √(2π). */
+/**
+ * Gaussian of unit variance, summed over the outputs: A(η) = η²/2, log ν(y) = -y²/2 - log √(2π). The mean of y does not
+ * depend on a variance of η.
+ */
 export const gaussian: Likelihood = {
   nll: (hidden, weight, bias, targets) =>
-    elementwise(hidden, weight, bias, targets, {
+    elementwise(naturalParameters(hidden, weight, bias), targets, {
       nll: (eta, y) => tf.add(tf.mul(tf.square(tf.sub(eta, y)), 0.5), logRootTwoPi),
       mean: (eta) => eta,
     }),
@@ -86,15 +111,15 @@ interface Family {
   mean(eta: tf.Tensor2D): tf.Tensor2D;
 }
 
-function elementwise(
-  hidden: tf.Tensor2D,
-  weight: tf.Tensor2D,
-  bias: tf.Tensor1D,
-  targets: tf.Tensor,
-  family: Family,
-): tf.Tensor1D {
+/** η / √(1 + π v / 8) with v the variance of η. */
+function shrink(eta: tf.Tensor2D, weight: tf.Tensor2D, variance: tf.Tensor2D | undefined): tf.Tensor2D {
+  if (variance === undefined) return eta;
+  const spread = tf.matMul(variance, tf.square(weight), false, true); // [N, O]
+  return tf.div(eta, tf.sqrt(tf.add(tf.mul(spread, Math.PI / 8), 1)));
+}
+
+function elementwise(eta: tf.Tensor2D, targets: tf.Tensor, family: Family): tf.Tensor1D {
   const y = targets as tf.Tensor2D;
-  const eta = naturalParameters(hidden, weight, bias);
   // The gradient A'(η) - y is exact everywhere, also where |η| has none.
   const nll = tf.customGrad((...inputs) => {
     const natural = inputs[0] as tf.Tensor2D;

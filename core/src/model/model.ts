@@ -20,6 +20,8 @@ export interface Minibatch {
   readonly inputs: Int32Array | Float32Array;
   /** Same form as the inputs. */
   readonly targets: Int32Array | Float32Array;
+  /** Time of the first step since the state began at zero; default 0. */
+  readonly start?: number;
   /** `[T·B]`: 1 counts, 0 is padding; `null` counts all. */
   readonly mask: Float32Array | null;
 }
@@ -34,6 +36,8 @@ export interface PassOptions {
   readonly average: MonteCarlo['average'];
   /** Keyed for this minibatch. */
   readonly rng: Rng;
+  /** Receives the statistics of this minibatch by full name; the caller owns them. Only for models that estimate. */
+  observe?(name: string, value: tf.Tensor): void;
 }
 
 export interface PassResult {
@@ -58,6 +62,11 @@ export interface SequenceModel {
   readonly specs: readonly ParameterSpec[];
   /** Combined over the regularizers; `{ train: 1, evaluate: 0 }` without. */
   readonly monteCarlo: MonteCarlo;
+  /**
+   * Minibatches of the training split over which statistics are estimated before an evaluation; 0 for models without.
+   * The averages are then passed beside the parameters in `weights`, as `statistics/<name>`.
+   */
+  readonly estimationBatches: number;
 
   /** Scalars of the regularizers as people read them, such as learned spreads (`noisin/spread-0`); the caller owns them. */
   report(weights: Weights): Record<string, tf.Tensor>;

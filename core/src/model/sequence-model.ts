@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import type { Cell, CellLayout, CellState } from '../contracts/cell.js';
 import type { Task } from '../contracts/dataset-provider.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
-import type { LayerShape, ModelShape, MonteCarlo, PenaltyContext, Regularizer } from '../contracts/regularizer.js';
+import type {
+  LayerShape,
+  ModelShape,
+  MonteCarlo,
+  PenaltyContext,
+  PerturbContext,
+  Regularizer,
+} from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { ModelConfig } from '../experiment/config.js';
 import { SitePlan } from '../recurrence/site-plan.js';
@@ -56,6 +63,7 @@ class StackedModel implements SequenceModel {
   readonly shape: ModelShape;
   readonly specs: readonly ParameterSpec[];
   readonly monteCarlo: MonteCarlo;
+  readonly estimationBatches: number;
   readonly #cell: Cell;
   readonly #config: ModelConfig;
   readonly #layouts: readonly CellLayout[];
@@ -83,6 +91,7 @@ class StackedModel implements SequenceModel {
     };
     this.#regularizers = own(regularizers, this.shape);
     this.monteCarlo = combineMonteCarlo(regularizers);
+    this.estimationBatches = Math.max(0, ...regularizers.map(({ regularizer }) => regularizer.estimationBatches ?? 0));
 
     const specs: ParameterSpec[] = [];
     const withInit = (init: InitializerSpec | null) => (init === null ? {} : { init });
@@ -173,40 +182,52 @@ class StackedModel implements SequenceModel {
       });
     return tidied(() => {
       const { top, plan, state: next } = this.#run(weights, batch, state, options);
+      const weight = plan.weights('weights.output', undefined, outputWeight(weights));
       const last = tf.squeeze(tf.slice(top, [batch.steps - 1, 0, 0], [1, -1, -1]), [0]) as tf.Tensor2D; // [K·B, H]
-      const logits = naturalParameters(last, this.#outputWeight(weights, plan), outputBias(weights));
+      const logits = naturalParameters(last, stepOf(weight, batch.steps - 1), outputBias(weights));
       const copies = averageCopies(tf.neg(tf.logSoftmax(logits)), options.copies, options.average);
       return { logProbabilities: tf.neg(copies) as tf.Tensor2D, state: next };
     });
   }
 
-  /** Runs the layers; `top` is what reaches the output layer, `[T, K·B, H]`. */
+  /** Runs the layers; `top` is what reaches the output layer, `[T, K·B, H]`, with its variance where the cell has one. */
   #run(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions) {
     const rows = batch.batch * options.copies;
-    const plan = this.#plan(weights, batch.steps, rows, options);
+    const plan = this.#plan(weights, batch, rows, options);
     let x = this.#inputs(weights, batch, options.copies, plan);
+    let variance: tf.Tensor3D | undefined;
     const next: CellState[] = [];
     const activations: PenaltyContext['activations'][number][] = [];
     for (const [layer, layout] of this.#layouts.entries()) {
       const scope = scoped(weights, `layer-${layer}`);
       const layerState = state[layer] as CellState;
-      const unrolled = unroll(this.#cell, layout, scope, x, layerState, plan, layer);
+      const unrolled = unroll(this.#cell, layout, scope, x, layerState, plan, layer, variance);
       next.push(owned(unrolled.state));
       activations.push({ hidden: unrolled.hidden, output: unrolled.output });
       x = unrolled.output;
+      variance = unrolled.variance;
     }
-    return { top: x, plan, state: next as unknown as ModelState, activations };
+    if (variance !== undefined) {
+      const upward = this.#cell.moments!.output(x, variance);
+      [x, variance] = [upward.mean as tf.Tensor3D, upward.variance as tf.Tensor3D];
+    }
+    return { top: x, variance, plan, state: next as unknown as ModelState, activations };
   }
 
   #forward(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): Forward {
-    const { top, plan, state: next, activations } = this.#run(weights, batch, state, options);
-    const [steps, rows, hiddenSize] = top.shape;
-    const hidden = tf.reshape(top, [steps * rows, hiddenSize]) as tf.Tensor2D;
+    const { top, variance, plan, state: next, activations } = this.#run(weights, batch, state, options);
     const kind = this.task.kind === 'language-model' ? 'categorical' : this.task.likelihood;
     const width = this.task.kind === 'language-model' ? undefined : this.task.size;
     const targets = tileCopies(batch.targets, batch.steps, batch.batch, width, options.copies);
-    const weight = this.#outputWeight(weights, plan);
-    const nll = likelihoods[kind].nll(hidden, weight, outputBias(weights), targets); // [T·K·B]
+    const weight = plan.weights('weights.output', undefined, outputWeight(weights));
+    const nllOf = (w: tf.Tensor2D, x: tf.Tensor, v: tf.Tensor | undefined, y: tf.Tensor) =>
+      likelihoods[kind].nll(flat(x), w, outputBias(weights), y, v && flat(v));
+    let nll: tf.Tensor1D; // [T·K·B]
+    if (Array.isArray(weight)) {
+      const [xs, ys] = [tf.unstack(top, 0), tf.split(targets, batch.steps, 0)];
+      const vs = variance && tf.unstack(variance, 0);
+      nll = tf.concat(xs.map((x, t) => nllOf(weight[t], x, vs?.[t], ys[t]!)));
+    } else nll = nllOf(weight as tf.Tensor2D, top, variance, targets);
     return { nll: countedSum(nll, batch, options), state: next, activations };
   }
 
@@ -223,18 +244,26 @@ class StackedModel implements SequenceModel {
     return tf.reshape(embedded, [batch.steps, rows, -1]);
   }
 
-  #outputWeight(weights: Weights, plan: SitePlan): tf.Tensor2D {
-    const weight = weights['output/weight'] ?? weights.embedding!;
-    return plan.weights('weights.output', undefined, weight) as tf.Tensor2D;
-  }
-
-  #plan(weights: Weights, steps: number, batch: number, { phase, rng }: PassOptions): SitePlan {
-    const perturbations = this.#regularizers.flatMap(({ owner, regularizer }) =>
-      regularizer
-        .perturb({ phase, model: this.shape, batch, steps, rng: rng.stream(owner), parameters: scoped(weights, owner) })
-        .map((perturbation) => ({ owner, perturbation })),
-    );
-    return new SitePlan(perturbations, this.shape, this.#cell.sites, steps, batch);
+  #plan(weights: Weights, { steps, start = 0, ...data }: Minibatch, batch: number, options: PassOptions): SitePlan {
+    const { phase, rng, observe, copies } = options;
+    const mask = data.mask === null ? {} : { mask: tf.tile(tf.tensor2d(data.mask, [steps, data.batch]), [1, copies]) };
+    const perturbations = this.#regularizers.flatMap(({ owner, regularizer }) => {
+      const context: PerturbContext = {
+        phase,
+        model: this.shape,
+        batch,
+        steps,
+        start,
+        rng: rng.stream(owner),
+        parameters: scoped(weights, owner),
+        statistics: phase === 'train' ? {} : scoped(weights, `statistics/${owner}`),
+        ...mask,
+        ...(observe && { observe: (name, value) => observe(`${owner}/${name}`, tf.keep(tf.clone(value))) }),
+      };
+      return regularizer.perturb(context).map((perturbation) => ({ owner, perturbation }));
+    });
+    const here = perturbations.filter(({ perturbation }) => perturbation.site !== 'initial' || start === 0);
+    return new SitePlan(here, this.shape, this.#cell.sites, steps, batch);
   }
 
   #addPenalties(loss: tf.Tensor, weights: Weights, forward: Forward, { phase }: PassOptions): tf.Scalar {
@@ -261,6 +290,19 @@ function tidied<T>(run: () => T): T {
 /** A state that the caller may dispose even where a cell passed a tensor of the previous one on. */
 function owned(state: CellState): CellState {
   return Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, tf.clone(tensor)])) as CellState;
+}
+
+function outputWeight(weights: Weights): tf.Tensor2D {
+  return (weights['output/weight'] ?? weights.embedding) as tf.Tensor2D;
+}
+
+function stepOf(weight: tf.Tensor | readonly tf.Tensor[], t: number): tf.Tensor2D {
+  return (Array.isArray(weight) ? weight[t] : weight) as tf.Tensor2D;
+}
+
+/** `[.., H]` as `[N, H]`. */
+function flat(x: tf.Tensor): tf.Tensor2D {
+  return tf.reshape(x, [-1, x.shape.at(-1)!]);
 }
 
 function outputBias(weights: Weights): tf.Tensor1D {

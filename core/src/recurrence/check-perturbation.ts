@@ -69,14 +69,13 @@ export function checkPerturbation(
     const fits = candidates.every((weight) => {
       const [rows, columns] = weight;
       const tail = rank === 3 ? shape.slice(1) : shape;
-      const stepwise = rank === 3 && site !== 'weights.output' && shape[0] === steps;
+      const stepwise = rank === 3 && shape[0] === steps;
       return rank === 0 || ((rank === 2 || stepwise) && broadcasts(tail, [rows!, columns!]));
     });
     if (candidates.length === 0)
       refuse(`no weight "${perturbation.weight}"`, `${perturbation.weight}`, weightNames(layer));
     const first = candidates[0]!.join(', ');
-    if (!fits)
-      refuse(`value at "${site}"`, shown, `[${first}]${site === 'weights.output' ? '' : ` or [${steps}, ${first}]`}`);
+    if (!fits) refuse(`value at "${site}"`, shown, `[${first}] or [${steps}, ${first}]`);
     return;
   }
   if (site === 'embedding') {
@@ -86,10 +85,16 @@ export function checkPerturbation(
   }
   const width = siteWidth(site, layer!);
   const gated = rank === 4 && (site === 'input' || site === 'recurrent');
-  const expected = gated ? [steps, batch, layer!.gates, width] : [steps, batch, width];
+  const length = site === 'initial' ? 1 : steps;
+  const expected = gated ? [length, batch, layer!.gates, width] : [length, batch, width];
   // The gates of an untied mask are never shared: that would be a tied one.
   const fits = rank === 0 || (broadcasts(shape, expected) && !(gated && shape[2] !== layer!.gates));
-  if (!fits) refuse(`value at "${site}" of layer ${perturbation.layer}`, shown, `[1|${steps}, 1|${batch}, ${width}]`);
+  if (!fits)
+    refuse(
+      `value at "${site}" of layer ${perturbation.layer}`,
+      shown,
+      `[1${length === 1 ? '' : `|${length}`}, 1|${batch}, ${width}]`,
+    );
 }
 
 function siteWidth(site: Perturbation['site'], layer: LayerShape): number {

@@ -9,6 +9,8 @@ export interface UnrolledLayer {
   readonly hidden: tf.Tensor3D;
   /** What goes up to the next layer: `hidden` after the site `output`. */
   readonly output: tf.Tensor3D;
+  /** Variance of `output`, for cells with `moments`. */
+  readonly variance: tf.Tensor3D | undefined;
   readonly state: CellState;
 }
 
@@ -19,6 +21,7 @@ export interface UnrolledLayer {
  * Errors: RNNX_SHAPE_MISMATCH where a cell returns a state of another shape or name.
  *
  * @param x `[T, B, I]`
+ * @param variance of `x`, where a layer below has one
  * @param state the state before the first step, each `[B, H]`
  */
 export function unroll(
@@ -29,25 +32,48 @@ export function unroll(
   state: CellState,
   plan: SitePlan,
   layer: number,
+  variance?: tf.Tensor3D,
 ): UnrolledLayer {
-  const products = tf.unstack(inputProduct(layout, weights, x, plan, layer), 0) as tf.Tensor2D[];
+  const operand = cell.moments?.input(x, variance);
+  const mean = (operand?.mean ?? x) as tf.Tensor3D;
+  const products = tf.unstack(inputProduct(layout, weights, mean, plan, layer), 0) as tf.Tensor2D[];
+  const spreads = operand && inputVariance(layout, weights, operand.variance as tf.Tensor3D);
   const recurrent = recurrentProducts(layout, weights, plan, layer);
   const hidden: tf.Tensor2D[] = [];
-  let current = state;
+  const variances: tf.Tensor2D[] = [];
+  let current = begin(state, plan, layer);
   for (const [t, product] of products.entries()) {
     const previous = current;
     const sites: CellSites = {
       recurrent: (operand, weight) => recurrent(operand, weight, t),
       candidate: (g) => plan.applyToStep('candidate', layer, g, { t }),
       readout: (c) => plan.applyToStep('readout', layer, c, { t }),
+      ...(spreads && { inputVariance: spreads[t]! }),
     };
     const next = cell.step(product, previous, weights, sites);
     checkState(cell, previous, next);
     current = perturbState(plan, layer, t, previous, next);
     hidden.push(current.h);
+    if (cell.moments) variances.push(current[cell.moments.varianceState]!);
   }
   const stacked = tf.stack(hidden, 0) as tf.Tensor3D;
-  return { hidden: stacked, output: plan.applyToSequence('output', layer, stacked) as tf.Tensor3D, state: current };
+  return {
+    hidden: stacked,
+    output: plan.applyToSequence('output', layer, stacked) as tf.Tensor3D,
+    variance: cell.moments && (tf.stack(variances, 0) as tf.Tensor3D),
+    state: current,
+  };
+}
+
+/** The site `initial`, where the plan says that the state begins here. */
+function begin(state: CellState, plan: SitePlan, layer: number): CellState {
+  if (!plan.has('initial', layer)) return state;
+  return { ...state, h: plan.applyToStep('initial', layer, state.h, { t: 0 }) };
+}
+
+/** Variance of the input product of all steps, `v · W_x²`, cut into steps. */
+function inputVariance(layout: CellLayout, weights: Weights, variance: tf.Tensor3D): tf.Tensor2D[] {
+  return tf.unstack(timesAll(variance, tf.square(weights[layout.inputWeight]!)), 0) as tf.Tensor2D[];
 }
 
 function perturbState(plan: SitePlan, layer: number, t: number, previous: CellState, next: CellState): CellState {

@@ -64,7 +64,7 @@ export function trainingWindows(
   return {
     length: windows,
     at: (index) => ({
-      batch: tokenBatch(split, start, begins, index * bptt, bptt, null),
+      batch: { ...tokenBatch(split, start, begins, index * bptt, bptt, null), start: carryState ? index * bptt : 0 },
       fresh: index === 0 || !carryState,
       count: batchSize * bptt,
     }),
@@ -107,7 +107,8 @@ export function evaluationWindows(split: Split, task: Task, options: EvaluationC
       const mask = uneven ? new Float32Array(steps * streams).fill(1) : null;
       mask?.fill(0, (steps - 1) * streams + long);
       const count = steps * streams - (uneven ? streams - long : 0);
-      return { batch: tokenBatch(split, start, begins, from, steps, mask), fresh: index === 0, count };
+      const batch = { ...tokenBatch(split, start, begins, from, steps, mask), start: from };
+      return { batch, fresh: index === 0, count };
     },
   };
 }
@@ -170,7 +171,14 @@ function sequenceWindows(
         }
       });
       return {
-        batch: { steps, batch, inputs, targets, mask: count === steps * batch ? null : mask },
+        batch: {
+          steps,
+          batch,
+          inputs,
+          targets,
+          mask: count === steps * batch ? null : mask,
+          start: options.carryState ? from : 0,
+        },
         fresh: from === 0 || !options.carryState,
         count,
       };

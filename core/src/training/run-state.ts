@@ -17,6 +17,8 @@ export class RunState {
   slots: Tensors;
   /** Mean of the weights, once averaged SGD has begun. */
   average: Tensors | undefined;
+  /** Statistics of the training split from the last evaluation, `statistics/...`, for models that estimate them. */
+  statistics: Tensors = {};
   /** State to carry into the next minibatch of the epoch under way. */
   carried: ModelState | undefined;
   readonly progress: Mutable<Progress>;
@@ -67,6 +69,8 @@ export class RunState {
       const zeros = Object.fromEntries(model.specs.map(({ name, shape }) => [name, tf.zeros([...shape])]));
       for (const [name, slot] of Object.entries(optimizer.initialSlots(zeros)))
         shapes[`optimizer/${name}`] = slot.shape;
+      if (model.estimationBatches > 0)
+        for (const [name, { shape }] of Object.entries(tensors)) if (isStatistic(name)) shapes[name] = shape;
       const layers = rows === null ? [] : model.initialState(rows);
       for (const [name, tensor] of stateEntries(layers)) shapes[name] = tensor.shape;
       return layers.map((layer) => Object.keys(layer));
@@ -75,6 +79,7 @@ export class RunState {
 
     const restored = new RunState(upload(tensors, 'parameters/'), upload(tensors, 'optimizer/'), progress);
     if (progress.averagingSince !== null) restored.average = upload(tensors, 'average/');
+    restored.statistics = statisticsOf(tensors);
     if (rows !== null)
       restored.carried = state.map((names, layer) =>
         Object.fromEntries(names.map((name) => [name, toTensor(tensors[`state/${layer}/${name}`]!) as tf.Tensor2D])),
@@ -84,7 +89,7 @@ export class RunState {
 
   /** The weights to evaluate and generate with. */
   get evaluated(): Weights {
-    return this.average ?? this.weights;
+    return { ...(this.average ?? this.weights), ...this.statistics };
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -93,6 +98,7 @@ export class RunState {
       ['parameters/', this.weights],
       ['optimizer/', this.slots],
       ['average/', this.average ?? {}],
+      ['', this.statistics],
       ['', Object.fromEntries(stateEntries(this.carried ?? []))],
     ];
     for (const [prefix, group] of groups)
@@ -135,6 +141,11 @@ export class RunState {
     return best;
   }
 
+  takeStatistics(statistics: Tensors): void {
+    dispose(this.statistics);
+    this.statistics = statistics;
+  }
+
   dropCarried(): void {
     dispose(this.carried);
     this.carried = undefined;
@@ -142,16 +153,26 @@ export class RunState {
 
   dispose(): void {
     this.dropCarried();
-    dispose(this.weights, this.slots, this.average);
+    dispose(this.weights, this.slots, this.average, this.statistics);
   }
 }
 
 /**
  * The weights of a snapshot to evaluate and generate with: the mean of the iterates where averaged SGD has begun, otherwise
- * the parameters. The caller owns them.
+ * the parameters; and the statistics of models that estimate them. The caller owns them.
  */
 export function restoreWeights(snapshot: Snapshot): Record<string, tf.Tensor> {
-  return upload(snapshot.tensors, snapshot.progress.averagingSince === null ? 'parameters/' : 'average/');
+  const { tensors, progress } = snapshot;
+  return {
+    ...upload(tensors, progress.averagingSince === null ? 'parameters/' : 'average/'),
+    ...statisticsOf(tensors),
+  };
+}
+
+const isStatistic = (name: string) => name.startsWith('statistics/');
+
+function statisticsOf(tensors: Snapshot['tensors']): Tensors {
+  return upload(Object.fromEntries(Object.entries(tensors).filter(([name]) => isStatistic(name))), '');
 }
 
 function stateEntries(state: ModelState): [string, tf.Tensor2D][] {

@@ -4,6 +4,7 @@ import type { Weights } from '../contracts/parameters.js';
 import type { EvaluationConfig, TrainingConfig } from '../experiment/config.js';
 import type { SequenceModel } from '../model/model.js';
 import { createRng, type Rng } from '../random/rng.js';
+import { estimateStatistics } from './estimate.js';
 import { evaluate, toScore } from './evaluate.js';
 import type { EndEvent, Score, TrainingEvent } from './events.js';
 import { evaluationWindows, trainingWindows, type WindowPlan } from './minibatches.js';
@@ -122,6 +123,10 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
           yield await checkpoint();
       }
 
+      if (model.estimationBatches > 0)
+        state.takeStatistics(
+          await watch.during(() => estimateStatistics(model, state.evaluated, planOf(epoch), rng.stream('estimate'))),
+        );
       const valid = await watch.during(() =>
         validate(run, state, rng.stream('evaluate').stream(`epoch-${epoch}`), signal),
       );

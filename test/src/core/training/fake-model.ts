@@ -57,6 +57,7 @@ export class FakeModel implements SequenceModel {
   readonly hiddenSize = 3;
   readonly task: Task;
   readonly monteCarlo: MonteCarlo;
+  readonly estimationBatches = 0;
   readonly specs: SequenceModel['specs'];
   readonly shape: SequenceModel['shape'];
   readonly calls: Call[] = [];
