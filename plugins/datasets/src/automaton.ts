@@ -16,7 +16,7 @@ export interface Edge {
  * with pi the stationary distribution (Cover and Thomas, "Elements of Information Theory", section 4.2, for a Markov
  * chain; unifilarity carries it over to the symbols). All entropies are in nats.
  *
- * Every run returns to the start state; pi is found as the expected visits between two returns over the expected length.
+ * Every run returns to the start state; pi is the expected visits between two returns over the expected length.
  */
 export class UnifilarSource {
   /** In the order of first mention, from the start state by breadth. */

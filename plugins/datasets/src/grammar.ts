@@ -28,7 +28,7 @@ const tokens = (split: string, fallback: number) => ({
 });
 
 /**
- * A synthetic language that comes with the package: sentences of a small English-like grammar whose entropy rate is known
+ * A synthetic language that comes with the package: sentences of an English-like grammar whose entropy rate is known
  * exactly, so that a model's perplexity stands beside the best one possible. See `englishSource` for the grammar and
  * `UnifilarSource` for the closed form. The default training split is small, so that a model without regularization
  * soon overfits it.
@@ -36,7 +36,7 @@ const tokens = (split: string, fallback: number) => ({
  * `floor` is exp of the entropy rate, the expectation over all texts. A finite split departs from it by chance; its
  * description gives the perplexity that the true source itself has on each split.
  *
- * The same seed gives the same splits; each split has a random stream of its own, so a longer one begins like a shorter.
+ * The same seed gives the same splits; each has a random stream of its own, so a longer one begins like a shorter.
  *
  * Errors: none beyond those of the schema.
  */

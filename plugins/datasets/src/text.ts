@@ -29,7 +29,7 @@ const defaultFraction = 0.05;
  * splits; each a path or an http(s) URL.
  *
  * Words are separated by white space and nothing else is done to them; every line ends with `<eos>`, which is predicted
- * and counted like any other token (Mikolov et al. 2010; the usual reading of the Penn Treebank figures). Characters are
+ * and counted like any other token (Mikolov et al. 2010). Characters are
  * Unicode code points, the newline among them. The vocabulary is that of the training split. Texts are held in memory.
  *
  * Errors: RNNX_DATA_MISSING, RNNX_DATA_EMPTY, RNNX_DATA_ENCODING, RNNX_DATA_CHECKSUM, RNNX_TOKEN_UNKNOWN,
