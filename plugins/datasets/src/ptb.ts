@@ -19,7 +19,8 @@ export const ptbFiles: Readonly<Record<SplitName, { readonly name: string; reado
 
 /**
  * Penn Treebank, words, in the preparation of T. Mikolov: lower case, no punctuation, numbers as `N`, rare words as
- * `<unk>` (Mikolov et al. 2010, "Recurrent neural network based language model"). With one `<eos>` a line there are 929,589 / 73,760 / 82,430 tokens and 10,000 types.
+ * `<unk>` (Mikolov et al. 2010, "Recurrent neural network based language model"). With one `<eos>` a line
+ * there are 929,589 / 73,760 / 82,430 tokens and 10,000 types.
  *
  * Looks in the data folder and its subfolder `ptb`, then in the cache; else downloads.
  *
