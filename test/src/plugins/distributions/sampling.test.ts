@@ -77,6 +77,19 @@ describe('sampling', () => {
   }
 });
 
+describe('noise by quantile', () => {
+  for (const name of ['logistic', 'laplace', 'gumbel'])
+    it(`${name}: the distribution function takes each element back to its uniform number`, async () => {
+      const { cdf } = references.find(({ ref }) => ref.name === name)!;
+      const values = await take(registry.create('noise', name).sample([2_000], root, 1));
+      const uniforms = root.doubles(2_000);
+      // One rounding to float32 moves e by 2^-24 of itself, and u by less.
+      values.forEach((e, i) => {
+        expect(cdf!(e, 1)).to.be.closeTo(uniforms[i]!, 2e-7);
+      });
+    });
+});
+
 describe('factors of mean one', () => {
   const spread = 1.2;
   const factors = async (ref: Record<string, unknown> & { name: string }, shape = [100_000]) => {
