@@ -31,7 +31,7 @@ export class PluginRegistry implements PluginContext {
    * @param origin where the plugin came from, for messages
    */
   register(plugin: AnyPlugin, origin = 'this program'): void {
-    const problem = findProblem(plugin);
+    const problem = findProblem(plugin) ?? findSchemaProblem(plugin);
     if (problem !== undefined)
       throw new RnnxError('RNNX_PLUGIN_INVALID', `Plugin from ${origin}: ${problem.what}`, {
         got: problem.got,
@@ -82,7 +82,7 @@ export class PluginRegistry implements PluginContext {
    * Errors: RNNX_PLUGIN_UNKNOWN, RNNX_CONFIG_INVALID.
    */
   resolve(kind: PluginKind, ref: PluginRef): { readonly name: string } & Readonly<Record<string, unknown>> {
-    const full = typeof ref === 'string' ? { name: ref } : structuredClone(ref);
+    const full = typeof ref === 'string' ? { name: ref } : copyOf(ref, kind);
     this.get(kind, full.name);
     check(this.ajv.getSchema(`rnnx:options/${kind}/${full.name}`)!, full, `${kind} "${full.name}"`);
     return deepFreeze(full);
@@ -139,6 +139,46 @@ function optionsSchema(plugin: AnyPlugin): Record<string, unknown> {
     required: ['name', ...required],
     additionalProperties: false,
   };
+}
+
+type Reference = Exclude<PluginRef, string>;
+
+/** A copy of a reference, so that defaults are not written into what the caller gave. */
+function copyOf(ref: Reference, kind: PluginKind): Reference {
+  try {
+    if (typeof ref?.name === 'string') return structuredClone(ref);
+  } catch {
+    // A function or a symbol cannot be copied.
+  }
+  throw new RnnxError('RNNX_CONFIG_INVALID', `This does not name a ${kind}`, {
+    got: JSON.stringify(ref) ?? String(ref),
+    expected: 'a name, or an object of plain data with "name" and options',
+    remedy: `name one of the ${kind} plugins`,
+  });
+}
+
+/** Compiles schemas of options by themselves: references to other plugins accept all. */
+let schemaChecker: Ajv | undefined;
+const soundSchemas = new WeakSet<object>();
+
+/** What ajv has against a plugin's schema: a misspelt keyword, a limit that is no number. */
+function findSchemaProblem(plugin: AnyPlugin): ReturnType<typeof findProblem> {
+  if (soundSchemas.has(plugin.schema)) return undefined;
+  if (schemaChecker === undefined) {
+    schemaChecker = createAjv();
+    for (const kind of pluginKinds) schemaChecker.addSchema({}, pluginSchemaId(kind));
+  }
+  try {
+    schemaChecker.compile(optionsSchema(plugin));
+  } catch (error) {
+    return {
+      what: `the schema of "${plugin.name}" is no JSON schema`,
+      got: (error as Error).message,
+      expected: 'JSON schema of draft 7, without unknown keywords',
+    };
+  }
+  soundSchemas.add(plugin.schema);
+  return undefined;
 }
 
 export function deepFreeze<T>(value: T): T {

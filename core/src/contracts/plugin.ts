@@ -1,3 +1,4 @@
+import semver from 'semver';
 import { RnnxError } from '../errors.js';
 import type { Backend } from './backend.js';
 import type { Cell } from './cell.js';
@@ -75,8 +76,8 @@ const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /**
  * Checks a plugin definition and freezes it.
  *
- * Errors: RNNX_PLUGIN_INVALID where a field is missing, the name is not lower-case-with-hyphens, the schema is not
- * strict, or an option has no description.
+ * Errors: RNNX_PLUGIN_INVALID where a field is missing, the name is not lower-case-with-hyphens, the range of versions is
+ * none, the schema is not strict, or an option has no description.
  */
 export function definePlugin<K extends PluginKind, O>(plugin: Plugin<K, O>): Plugin<K, O> {
   const problem = findProblem(plugin as unknown as AnyPlugin);
@@ -102,17 +103,31 @@ export function findProblem(plugin: AnyPlugin): { what: string; got: string; exp
   if (typeof plugin.name !== 'string' || !namePattern.test(plugin.name))
     return say('unfit name', plugin.name, 'lower case, digits and hyphens, such as "my-noise"');
   if (!plugin.summary) return say('no summary', plugin.summary, 'one sentence');
-  if (!plugin.core) return say('no range of core versions', plugin.core, 'such as "^0.1.0"');
-  if (plugin.paper === undefined) return say('no paper', plugin.paper, 'a paper, or null where there is none');
+  if (typeof plugin.core !== 'string' || semver.validRange(plugin.core) === null)
+    return say('no range of core versions', plugin.core, 'such as "^0.1.0"');
+  if (plugin.paper !== null && !isPaper(plugin.paper))
+    return say('no paper', plugin.paper, 'title, authors and year of a paper, or null where there is none');
   if (typeof plugin.create !== 'function') return say('no create', plugin.create, 'a function (options, context)');
   const schema = plugin.schema;
-  if (schema?.type !== 'object' || schema.additionalProperties !== false || typeof schema.properties !== 'object')
+  if (schema?.type !== 'object' || schema.additionalProperties !== false || !isObject(schema.properties))
     return say('schema is not strict', schema, '{ type: "object", additionalProperties: false, properties: {...} }');
   for (const [option, property] of Object.entries<OptionSchema>(schema.properties)) {
     if (option === 'name') return say('an option is called "name"', option, 'another word: "name" names the plugin');
-    if (!property.description) return say(`option "${option}" has no description`, property, 'a description');
+    if (!property?.description) return say(`option "${option}" has no description`, property, 'a description');
   }
+  for (const option of (schema.required ?? []) as readonly string[])
+    if (!Object.hasOwn(schema.properties, option))
+      return say(`"${option}" is required but no option`, schema.required, Object.keys(schema.properties).join(', '));
   return undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isPaper(value: unknown): boolean {
+  const { title, authors, year } = (isObject(value) ? value : {}) as Partial<Paper>;
+  return typeof title === 'string' && typeof authors === 'string' && Number.isInteger(year);
 }
 
 /** Schema of an option that names another plugin, for `context.create`. */
