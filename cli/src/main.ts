@@ -1,1 +1,103 @@
-export async function main(_argv: readonly string[]): Promise<void> {}
+import { Argument, Command, CommanderError, Option } from 'commander';
+import {
+  collect,
+  collectSeeds,
+  collectSplits,
+  dataOptions,
+  listings,
+  realNumber,
+  wholeNumber,
+} from './commands/options.js';
+import { exitUsage, printError } from './terminal/error.js';
+
+/** The command line. Commands are loaded when called, so that help does not wait for tfjs. */
+function createProgram(finish: (code: number) => void): Command {
+  const program = new Command('rnnx')
+    .description('Train recurrent networks under interchangeable regularizers')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} });
+  const configOption = () => new Option('--config <file>', 'configuration file; default: rnnx.config.* here');
+  const backendOption = () => new Option('--backend <name>', 'compute backend; auto takes the fastest that works');
+  const checkpointOption = () =>
+    new Option('--checkpoint <name>', 'which checkpoint').choices(['best', 'last']).default('best');
+  const setOption = (what: string) => new Option('--set <path=value>', what).argParser(collect).default([], 'none');
+  const withOptions = (command: Command, options: readonly Option[]) => {
+    for (const option of options) command.addOption(option);
+    return command;
+  };
+  const command = (name: string, description: string) => program.command(name).description(description);
+
+  withOptions(command('run', 'train an experiment and compare its variants'), [
+    new Option('--preset <name>', 'a ready experiment; see rnnx list presets'),
+    configOption(),
+    setOption('change a setting, such as training.epochs=3; repeatable'),
+    new Option('--seed <number>', 'seed; repeatable, each is a run')
+      .argParser(collectSeeds)
+      .default([], 'as configured'),
+    backendOption(),
+    ...dataOptions(),
+    new Option('--out <folder>', 'new folder for the runs; default: runs/<name>-<time>'),
+    new Option('--resume <folder>', 'go on with an experiment or one run'),
+    new Option('--json', 'events as JSON lines on standard output'),
+    new Option('--quiet', 'only the closing table'),
+  ]).action(async (options) => finish(await (await import('./commands/run.js')).run(options)));
+
+  withOptions(command('list', 'list what there is'), [configOption(), new Option('--json', 'as JSON')])
+    .addArgument(new Argument('<what>').choices(listings))
+    .action(async (what, options) => finish(await (await import('./commands/list.js')).list(what, options)));
+
+  withOptions(command('describe', 'explain a plugin, preset or paper'), [configOption()])
+    .argument('<name>', 'such as noisin, noise/gamma, quickstart')
+    .action(async (name, options) => finish(await (await import('./commands/describe.js')).describe(name, options)));
+
+  withOptions(command('eval', 'score a trained run'), [
+    new Option('--split <name>', 'split; repeatable').argParser(collectSplits).default([], 'valid and test'),
+    setOption('change a setting below evaluation or regularizers; repeatable'),
+    checkpointOption(),
+    backendOption(),
+    ...dataOptions(),
+    new Option('--json', 'as JSON'),
+  ])
+    .argument('<run>', 'run folder')
+    .action(async (path, options) => finish(await (await import('./commands/eval.js')).evalRun(path, options)));
+
+  withOptions(command('generate', 'sample text from a trained run'), [
+    new Option('--prompt <text>', 'text to go on from').default(''),
+    new Option('--length <tokens>', 'tokens to make').argParser(wholeNumber).default(100),
+    new Option('--temperature <number>', '1 samples from the model, 0 takes the likeliest')
+      .argParser(realNumber)
+      .default(1),
+    new Option('--seed <number>', 'seed').argParser(wholeNumber).default(1),
+    checkpointOption(),
+    backendOption(),
+    ...dataOptions(),
+  ])
+    .argument('<run>', 'run folder')
+    .action(async (path, options) => finish(await (await import('./commands/generate.js')).generateRun(path, options)));
+
+  withOptions(command('doctor', 'look what works on this machine'), [
+    configOption(),
+    new Option('--json', 'as JSON'),
+  ]).action(async (options) => finish(await (await import('./commands/doctor.js')).doctor(options)));
+
+  withOptions(command('schema', 'print the JSON schema of configuration files, for editors'), [configOption()]).action(
+    async (options) => finish(await (await import('./commands/schema.js')).schema(options)),
+  );
+  return program;
+}
+
+/** Runs a command line; never throws. Sets the process's exit code: docs/cli.md lists them. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await createProgram((code) => {
+      process.exitCode = code;
+    }).parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return; // help was asked for
+    if (error instanceof CommanderError && error.code === 'commander.help')
+      process.exitCode = exitUsage; // and printed
+    else process.exitCode = printError(error, argv.includes('--json'));
+  }
+}

@@ -7,10 +7,11 @@ import { createJiti, type Jiti } from 'jiti';
  * `@tensorflow/tfjs` is ours, since a second copy would have tensors and errors of its own.
  *
  * @param folder from which package names and relative paths resolve
+ * @param more modules that are ours too
  */
-export function hostLoader(folder: string): Jiti {
+export function hostLoader(folder: string, more: Readonly<Record<string, unknown>> = {}): Jiti {
   return createJiti(`${folder}/_`, {
-    virtualModules: { '@rnnx/core': core, '@tensorflow/tfjs': tf },
+    virtualModules: { '@rnnx/core': core, '@tensorflow/tfjs': tf, ...more },
     fsCache: false, // nothing written into the user's folders
     moduleCache: false,
     interopDefault: true,

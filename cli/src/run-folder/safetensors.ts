@@ -57,7 +57,8 @@ export function decodeSafetensors(file: Uint8Array, origin: string): TensorFile 
       remedy: 'use the other checkpoint of the run, or start the run anew',
     });
   const { header, start } = readHeader(file, corrupt);
-  const values = file.subarray(start);
+  // Not `file.subarray`: of a Buffer it is a Buffer, whose `slice` does not copy.
+  const values = new Uint8Array(file.buffer, file.byteOffset + start, file.byteLength - start);
   const { __metadata__: metadata = {}, ...entries } = header as { __metadata__?: Record<string, string> };
 
   const tensors: Record<string, HostTensor> = {};

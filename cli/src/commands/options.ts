@@ -1,0 +1,45 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** What `rnnx list` lists. */
+export const listings = ['presets', 'plugins', 'datasets', 'backends'] as const;
+export type Listing = (typeof listings)[number];
+
+const splits = ['train', 'valid', 'test'] as const;
+
+/** Options of every command that loads data. */
+export interface DataOptions {
+  readonly dataDir?: string;
+  readonly offline?: boolean;
+}
+
+export const dataOptions = (): Option[] => [
+  new Option('--data-dir <folder>', 'folder with local copies of data sets'),
+  new Option('--offline', 'download nothing'),
+];
+
+/** The data options as a host takes them. */
+export function hostOptions({ dataDir, offline = false }: DataOptions): { dataDir?: string; offline: boolean } {
+  return { offline, ...(dataDir === undefined ? {} : { dataDir }) };
+}
+
+export const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value];
+
+export const collectSeeds = (value: string, earlier: readonly number[]): number[] => [...earlier, wholeNumber(value)];
+
+export function collectSplits(value: string, earlier: readonly string[]): string[] {
+  if (!splits.some((split) => split === value))
+    throw new InvalidArgumentError(`Allowed choices are ${splits.join(', ')}.`);
+  return [...earlier, value];
+}
+
+export function wholeNumber(value: string): number {
+  const parsed = Number(value);
+  if (/^\d+$/.test(value) && Number.isSafeInteger(parsed)) return parsed;
+  throw new InvalidArgumentError('It takes a whole number from 0 up.');
+}
+
+export function realNumber(value: string): number {
+  const parsed = Number(value);
+  if (value.trim() !== '' && Number.isFinite(parsed)) return parsed;
+  throw new InvalidArgumentError('It takes a number.');
+}

@@ -1,0 +1,107 @@
+import { dirname, resolve } from 'node:path';
+import { isPlainObject, RnnxError } from '@rnnx/core';
+import { cosmiconfig, defaultLoaders, type Loader } from 'cosmiconfig';
+import { hostLoader } from '../discovery/host-modules.js';
+
+export interface LoadedConfig {
+  readonly path: string;
+  /** Folder of the file: plugins resolve from it. */
+  readonly folder: string;
+  /** As written; not validated. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const searchPlaces = [
+  'rnnx.config.ts',
+  'rnnx.config.js',
+  'rnnx.config.mjs',
+  'rnnx.config.json',
+  'rnnx.config.yaml',
+  'rnnx.config.yml',
+  'package.json',
+];
+
+const loadModule: Loader = async (path) => {
+  const rnnx = await import('../index.js');
+  return hostLoader(dirname(path), { rnnx }).import(path, { default: true });
+};
+
+function explorer() {
+  return cosmiconfig('rnnx', {
+    searchPlaces,
+    searchStrategy: 'project',
+    loaders: {
+      '.ts': loadModule,
+      '.mts': loadModule,
+      '.js': loadModule,
+      '.mjs': loadModule,
+      '.json': defaultLoaders['.json'],
+      '.yaml': defaultLoaders['.yaml'],
+      '.yml': defaultLoaders['.yaml'],
+    },
+  });
+}
+
+/**
+ * The configuration file of a folder (searched up to the package's root), or `undefined`.
+ *
+ * Errors: RNNX_CONFIG_UNREADABLE.
+ */
+export async function findConfig(cwd: string): Promise<LoadedConfig | undefined> {
+  const found = await readable(cwd, () => explorer().search(cwd));
+  return found === null ? undefined : toLoaded(found.filepath, found.config);
+}
+
+/** Errors: RNNX_CONFIG_UNREADABLE. */
+export async function loadConfig(file: string, cwd: string): Promise<LoadedConfig> {
+  const path = resolve(cwd, file);
+  const found = await readable(path, () => explorer().load(path));
+  return toLoaded(path, found?.config);
+}
+
+function toLoaded(path: string, config: unknown): LoadedConfig {
+  if (!isPlainObject(config))
+    throw new RnnxError('RNNX_CONFIG_UNREADABLE', `${path} holds no configuration`, {
+      got: config === undefined || config === null ? 'nothing' : Array.isArray(config) ? 'an array' : typeof config,
+      expected: 'an object; in a module, as its default export',
+      remedy: 'write at least a data set: { "dataset": "grammar" }',
+    });
+  return { path, folder: dirname(path), config };
+}
+
+async function readable<T>(path: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    const error = cause as NodeJS.ErrnoException & { filepath?: string };
+    const missing = error.code === 'ENOENT' || error.code === 'EISDIR';
+    throw new RnnxError('RNNX_CONFIG_UNREADABLE', `Cannot read ${error.filepath ?? path}${position(error)}`, {
+      got: missing ? (error.code === 'ENOENT' ? 'no such file' : 'a folder') : firstLines(error.message),
+      expected: 'a file .ts, .js, .mjs, .json or .yaml with a configuration',
+      remedy: missing ? 'correct the path' : 'mend the file at that place',
+      cause,
+    });
+  }
+}
+
+/** `:line:column`, from what the parser of each format tells. */
+function position(error: Error & { mark?: { line: number; column: number } }): string {
+  if (error.mark !== undefined) return `:${error.mark.line + 1}:${error.mark.column + 1}`;
+  const frame = /^>\s*(\d+) \|.*\n\s*\|(\s*)\^/m.exec(stripColors(error.message));
+  if (frame !== null) return `:${frame[1]}:${frame[2]!.length}`;
+  const place = /\.[cm]?[jt]s:(\d+):(\d+)/.exec(`${error.message}\n${error.stack ?? ''}`);
+  return place === null ? '' : `:${place[1]}:${place[2]}`;
+}
+
+function firstLines(message: string): string {
+  const lines = stripColors(message)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/^(JSON|YAML) Error in /.test(line));
+  return lines[0] ?? 'an unreadable file';
+}
+
+function stripColors(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what colours are
+  return text.replaceAll(/\u001b\[[0-9;]*m/g, '');
+}
