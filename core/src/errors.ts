@@ -10,6 +10,7 @@ export const errorCodes = {
   RNNX_PERTURBATION_INVALID: 'A perturbation names an unknown site, layer or kind, or its value has an unfit shape',
   RNNX_SITE_UNSUPPORTED: 'A regularizer perturbs a site that the cell or model does not have',
   RNNX_SHAPE_MISMATCH: 'A tensor or weight has another shape than declared',
+  RNNX_STATISTICS_MISSING: 'A model that evaluates with statistics of the training split has none',
   RNNX_OPTION_CONFLICT: 'Two options exclude each other or one needs another',
   RNNX_DATA_MISSING: 'A data file or folder is not there',
   RNNX_DATA_EMPTY: 'A split of the data has no token in it',

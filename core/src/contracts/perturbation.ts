@@ -44,6 +44,11 @@ export interface MapContext {
   /** For the preactivation sites: the operand (already perturbed) and the weight of the product. */
   readonly operand?: Tensor;
   readonly weight?: Tensor;
+  /**
+   * For `preactivation.recurrent` of cells with several recurrent matrices: which of the G·H columns this product is, from
+   * the first up to but not including the end. Absent where it is all of them.
+   */
+  readonly columns?: readonly [first: number, end: number];
 }
 
 interface Place {

@@ -1,5 +1,6 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import type { Rng } from '../random/rng.js';
+import type { OptionalSite } from './cell.js';
 import type { ParameterSpec, Weights } from './parameters.js';
 import type { Perturbation } from './perturbation.js';
 import { token } from './token.js';
@@ -15,6 +16,8 @@ export type Phase = 'train' | 'evaluate' | 'sample';
 export interface ModelShape {
   /** Vocabulary size V of token models; `undefined` for dense inputs. */
   readonly vocabularySize: number | undefined;
+  /** Which of the optional sites the cell has. */
+  readonly sites: readonly OptionalSite[];
   /** Layer 0 is next to the input. */
   readonly layers: readonly LayerShape[];
   /** Shape of the output weight: `[outputs, hiddenSize]` (row per output). */

@@ -84,6 +84,7 @@ class StackedModel implements SequenceModel {
     this.#layouts = layouts;
     this.shape = {
       vocabularySize: tokens ? outputs : undefined,
+      sites: cell.sites,
       layers: layouts.map((layout, layer) =>
         layerShape(layout, layer === 0 ? inputSize : config.hiddenSize, config.hiddenSize),
       ),
@@ -263,7 +264,7 @@ class StackedModel implements SequenceModel {
       return regularizer.perturb(context).map((perturbation) => ({ owner, perturbation }));
     });
     const here = perturbations.filter(({ perturbation }) => perturbation.site !== 'initial' || start === 0);
-    return new SitePlan(here, this.shape, this.#cell.sites, steps, batch);
+    return new SitePlan(here, this.shape, steps, batch);
   }
 
   #addPenalties(loss: tf.Tensor, weights: Weights, forward: Forward, { phase }: PassOptions): tf.Scalar {

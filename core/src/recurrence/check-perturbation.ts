@@ -1,4 +1,3 @@
-import type { OptionalSite } from '../contracts/cell.js';
 import { type Perturbation, sites } from '../contracts/perturbation.js';
 import type { LayerShape, ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
@@ -15,11 +14,11 @@ export function checkPerturbation(
   perturbation: Perturbation,
   owner: string,
   model: ModelShape,
-  optionalSites: readonly OptionalSite[],
   steps: number,
   batch: number,
 ): void {
   const { site, kind } = perturbation;
+  const optionalSites = model.sites;
   const refuse = (what: string, got: string, expected: string): never => {
     throw new RnnxError('RNNX_PERTURBATION_INVALID', `Regularizer "${owner}": ${what}`, {
       got,

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import type { OptionalSite } from '../contracts/cell.js';
 import { type MapContext, type Perturbation, type Site, sites } from '../contracts/perturbation.js';
 import type { ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
@@ -24,18 +23,15 @@ export class SitePlan {
 
   /**
    * Errors: RNNX_PERTURBATION_INVALID, RNNX_SITE_UNSUPPORTED.
-   *
-   * @param optionalSites those that the cell has
    */
   constructor(
     perturbations: readonly { readonly owner: string; readonly perturbation: Perturbation }[],
     model: ModelShape,
-    optionalSites: readonly OptionalSite[],
     steps: number,
     batch: number,
   ) {
     for (const { owner, perturbation } of perturbations) {
-      checkPerturbation(perturbation, owner, model, optionalSites, steps, batch);
+      checkPerturbation(perturbation, owner, model, steps, batch);
       const key = place(perturbation.site, perturbation.layer);
       const entries = this.#entries.get(key) ?? [];
       entries.push({ perturbation, steps: cutIntoSteps(perturbation) });
@@ -54,7 +50,8 @@ export class SitePlan {
 
   /** Applies the site's perturbations to the quantity of one step, `[B, N]`. */
   applyToStep<T extends tf.Tensor>(site: Site, layer: number, x: T, context: StateContext & { t: number }): T {
-    return this.#apply(site, layer, x, (entry) => stepValue(entry, context.t), context) as T;
+    const pick = (entry: Entry) => columnsOf(stepValue(entry, context.t), context.columns);
+    return this.#apply(site, layer, x, pick, context) as T;
   }
 
   /**
@@ -155,6 +152,14 @@ function stepValue(entry: Entry, t: number): tf.Tensor {
   const { steps, perturbation } = entry;
   if (steps === undefined) return (perturbation as Valued).value;
   return steps.length === 1 ? steps[0]! : steps[t]!;
+}
+
+/** The columns of a value that belong to one of several products. */
+function columnsOf(value: tf.Tensor, columns: MapContext['columns']): tf.Tensor {
+  if (columns === undefined || value.rank === 0 || value.shape.at(-1) === 1) return value;
+  const [first, end] = columns;
+  const begin = value.shape.map((_, axis) => (axis === value.rank - 1 ? first : 0));
+  return tf.slice(value, begin, [...value.shape.slice(0, -1), end - first]);
 }
 
 function place(site: Site, layer: number | undefined): string {

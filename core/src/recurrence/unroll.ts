@@ -140,6 +140,7 @@ function recurrentProducts(layout: CellLayout, weights: Weights, plan: SitePlan,
     prepared.set(name, { weight: plan.weights('weights.recurrent', layer, raw, name), gates: [gate, end] });
     gate = end;
   }
+  const all = layout.gates.length;
   return (operand: tf.Tensor2D, name: string, t: number): tf.Tensor2D => {
     const entry = prepared.get(name);
     if (entry === undefined)
@@ -155,7 +156,9 @@ function recurrentProducts(layout: CellLayout, weights: Weights, plan: SitePlan,
         ? tf.matMul(perturbed, weight)
         : byGate(perGate, weight, (x, w) => tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D))
     ) as tf.Tensor2D;
-    return plan.applyToStep('preactivation.recurrent', layer, product, { t, operand: perturbed, weight });
+    const [first, end] = entry.gates;
+    const columns = end - first === all ? {} : { columns: [first * gateWidth, end * gateWidth] as const };
+    return plan.applyToStep('preactivation.recurrent', layer, product, { t, operand: perturbed, weight, ...columns });
   };
 }
 

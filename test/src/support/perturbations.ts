@@ -19,6 +19,7 @@ export type ReadPerturbation = Omit<Extract<Perturbation, { value: tf.Tensor }>,
 export function lstmShape(widths: readonly number[], vocabularySize = 7): ModelShape {
   return {
     vocabularySize,
+    sites: ['candidate', 'readout', 'cell'],
     layers: widths.map((hiddenSize, layer) => {
       const inputSize = widths[layer - 1] ?? hiddenSize;
       return {
@@ -29,7 +30,6 @@ export function lstmShape(widths: readonly number[], vocabularySize = 7): ModelS
         recurrentWeights: [{ name: 'recurrent', shape: [hiddenSize, 4 * hiddenSize] }],
       };
     }),
-    sites: ["candidate", "readout", "cell"],
     outputWeight: [vocabularySize, widths.at(-1)!],
   };
 }

@@ -74,7 +74,7 @@ export class FakeModel implements SequenceModel {
       { name: 'recurrent', shape: [this.hiddenSize, this.hiddenSize] },
       { name: 'output', shape: [this.hiddenSize, width] },
     ];
-    this.shape = { vocabularySize, layers: [], outputWeight: [width, this.hiddenSize] };
+    this.shape = { vocabularySize, sites: [], layers: [], outputWeight: [width, this.hiddenSize] };
   }
 
   get #width(): number {

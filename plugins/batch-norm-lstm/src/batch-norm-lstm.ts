@@ -1,0 +1,134 @@
+import { definePlugin, type MapContext, type Perturbation, type PerturbContext, RnnxError } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
+import { statisticsKeeper } from './statistics.js';
+
+export interface BatchNormOptions {
+  readonly gamma: number;
+  readonly epsilon: number;
+  readonly maxSteps: number;
+  readonly initialNoise: number;
+  readonly estimationBatches: number | null;
+}
+
+/**
+ * Recurrent batch normalisation.
+ *
+ *     BN(x; γ, β) = β + γ ⊙ (x - E x) / √(Var x + ε)          (5), per unit, over the minibatch
+ *     (f, i, o, g) = BN(h_{t-1} W_h; γ_h, 0) + BN(x_t W_x; γ_x, 0) + b          (6)
+ *     c_t = σ(f) ⊙ c_{t-1} + σ(i) ⊙ tanh(g)                    (7), not normalised
+ *     h_t = σ(o) ⊙ tanh(BN(c_t; γ_c, β_c))                     (8), only the copy that is read out
+ *
+ * The two products are normalised apart; β_h = β_x = 0, since b does that work. Scales are shared over time, statistics are
+ * not: each time step has its own, from 0 to maxSteps - 1, and later steps use those of the last. Training uses those of the
+ * minibatch (biased variance) and back-propagates through them; evaluation uses population statistics, the plain average
+ * over the minibatches of the training split with parameters fixed. Padding is left out of the statistics.
+ *
+ * GRU and simple RNN: the same for both products; they have no c_t, so (8) does not apply.
+ *
+ * `initialNoise`: N(0, σ²) on h_0 per example, against pixels of zero variance in sequential MNIST; in training only, while
+ * the authors' code also keeps it at test.
+ *
+ * Parameters by layer l: `gamma-input-l`, `gamma-recurrent-l` `[G·H]`, `gamma-readout-l`, `beta-readout-l` `[H]`. Errors:
+ * RNNX_STATISTICS_MISSING, RNNX_OPTION_CONFLICT (one example a minibatch).
+ */
+export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
+  kind: 'regularizer',
+  name: 'batch-norm-lstm',
+  summary: 'Recurrent batch normalization with statistics for each time step',
+  core: '^0.1.0',
+  paper: {
+    title: 'Recurrent Batch Normalization',
+    authors: 'Cooijmans, Ballas, Laurent, Gülçehre, Courville',
+    year: 2016,
+    url: 'https://arxiv.org/abs/1603.09025',
+    equations: '(5)-(8)',
+  },
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      gamma: { type: 'number', exclusiveMinimum: 0, default: 0.1, description: 'start of every scale γ' },
+      epsilon: { type: 'number', exclusiveMinimum: 0, default: 1e-5, description: 'added to the variance' },
+      maxSteps: {
+        type: 'integer',
+        minimum: 1,
+        default: 100,
+        description: 'T_max: time steps with statistics of their own; later ones share those of the last',
+      },
+      initialNoise: { type: 'number', minimum: 0, default: 0, description: 'standard deviation of the noise on h_0' },
+      estimationBatches: {
+        type: ['integer', 'null'],
+        minimum: 1,
+        default: null,
+        description: 'minibatches over which population statistics are averaged; null for the whole training split',
+      },
+    },
+  },
+  create: ({ gamma, epsilon, maxSteps, initialNoise, estimationBatches }) => ({
+    estimationBatches: estimationBatches ?? Number.POSITIVE_INFINITY,
+
+    parameters: ({ layers, sites }) =>
+      layers.flatMap(({ hiddenSize, gates }, layer) => {
+        const start = (name: string, size: number, value: number) =>
+          ({ name: `${name}-${layer}`, shape: [size], init: { name: 'constant', value } }) as const;
+        const columns = gates * hiddenSize;
+        return [
+          start('gamma-input', columns, gamma),
+          start('gamma-recurrent', columns, gamma),
+          ...(sites.includes('readout')
+            ? [start('gamma-readout', hiddenSize, gamma), start('beta-readout', hiddenSize, 0)]
+            : []),
+        ];
+      }),
+
+    perturb(context) {
+      const { phase, model, batch, parameters, rng } = context;
+      checkBatch(context);
+      const noisy = initialNoise > 0 && phase !== 'evaluate';
+      return model.layers.flatMap(({ hiddenSize }, layer): Perturbation[] => {
+        const normalised = (name: string) => {
+          const moments = statisticsKeeper(`${name}-${layer}`, context, maxSteps);
+          const scale = parameters[`gamma-${name}-${layer}`]!;
+          return (x: tf.Tensor, { t, columns }: MapContext) => {
+            const { mean, variance } = moments(x, t, columns?.[0]);
+            const inner = columns === undefined ? scale : tf.slice(scale, columns[0], columns[1] - columns[0]);
+            return tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, epsilon))), inner);
+          };
+        };
+        const readout = normalised('readout');
+        const shift = parameters[`beta-readout-${layer}`];
+        return [
+          { site: 'preactivation.input', layer, kind: 'map', map: normalised('input') },
+          { site: 'preactivation.recurrent', layer, kind: 'map', map: normalised('recurrent') },
+          ...(shift === undefined
+            ? []
+            : [
+                {
+                  site: 'readout',
+                  layer,
+                  kind: 'map',
+                  map: (c: tf.Tensor, at: MapContext) => tf.add(readout(c, at), shift),
+                } as const,
+              ]),
+          ...(noisy
+            ? [{ site: 'initial', layer, kind: 'shift', value: h0Noise(layer, batch, hiddenSize) } as const]
+            : []),
+        ];
+      });
+
+      function h0Noise(layer: number, rows: number, size: number): tf.Tensor {
+        return tf.mul(rng.stream(`initial-${layer}`).normal([1, rows, size]), initialNoise); // [1, B, H]
+      }
+    },
+  }),
+});
+
+/** A single example has no variance: every unit would become β. */
+function checkBatch({ phase, batch }: PerturbContext): void {
+  if (phase !== 'train' || batch > 1) return;
+  throw new RnnxError('RNNX_OPTION_CONFLICT', 'Batch normalisation needs more than one example a minibatch', {
+    got: 'training.batchSize 1',
+    expected: 'at least 2',
+    remedy: 'raise training.batchSize, or take layer-norm',
+  });
+}
