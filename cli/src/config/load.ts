@@ -1,7 +1,9 @@
 import { dirname, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { isPlainObject, RnnxError } from '@rnnx/core';
 import { cosmiconfig, defaultLoaders, type Loader } from 'cosmiconfig';
 import { hostLoader } from '../discovery/host-modules.js';
+import { jsonErrorAt, type Mark } from './json-position.js';
 
 export interface LoadedConfig {
   readonly path: string;
@@ -26,6 +28,14 @@ const loadModule: Loader = async (path) => {
   return hostLoader(dirname(path), { rnnx }).import(path, { default: true });
 };
 
+const loadJson: Loader = (_path, content) => {
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    throw Object.assign(error as Error, { mark: jsonErrorAt(content) });
+  }
+};
+
 function explorer() {
   return cosmiconfig('rnnx', {
     searchPlaces,
@@ -35,7 +45,7 @@ function explorer() {
       '.mts': loadModule,
       '.js': loadModule,
       '.mjs': loadModule,
-      '.json': defaultLoaders['.json'],
+      '.json': loadJson,
       '.yaml': defaultLoaders['.yaml'],
       '.yml': defaultLoaders['.yaml'],
     },
@@ -85,23 +95,16 @@ async function readable<T>(path: string, load: () => Promise<T>): Promise<T> {
 }
 
 /** `:line:column`, from what the parser of each format tells. */
-function position(error: Error & { mark?: { line: number; column: number } }): string {
+function position(error: Error & { mark?: Mark }): string {
   if (error.mark !== undefined) return `:${error.mark.line + 1}:${error.mark.column + 1}`;
-  const frame = /^>\s*(\d+) \|.*\n\s*\|(\s*)\^/m.exec(stripColors(error.message));
-  if (frame !== null) return `:${frame[1]}:${frame[2]!.length}`;
-  const place = /\.[cm]?[jt]s:(\d+):(\d+)/.exec(`${error.message}\n${error.stack ?? ''}`);
+  const place = /\.[cm]?[jt]s:(\d+):(\d+)/.exec(error.message); // not the stack: its places are those of compiled code
   return place === null ? '' : `:${place[1]}:${place[2]}`;
 }
 
 function firstLines(message: string): string {
-  const lines = stripColors(message)
+  const lines = stripVTControlCharacters(message)
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^(JSON|YAML) Error in /.test(line));
+    .filter((line) => line !== '' && !/^YAML Error in /.test(line));
   return lines[0] ?? 'an unreadable file';
-}
-
-function stripColors(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what colours are
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, '');
 }
