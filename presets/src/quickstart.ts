@@ -13,20 +13,22 @@ export const quickstart: Preset = {
   config: {
     name: 'quickstart',
     dataset: 'grammar',
-    model: { cell: 'lstm', layers: 1, hiddenSize: 64, tied: true, init: { name: 'uniform', scale: 0.1 } },
+    model: { cell: 'lstm', layers: 1, hiddenSize: 100, tied: true, init: { name: 'uniform', scale: 0.1 } },
     training: {
-      epochs: 8,
+      epochs: 16,
       batchSize: 20,
       bptt: 20,
-      optimizer: { name: 'adam', learningRate: 0.004 },
+      lossReduction: 'sum',
+      optimizer: { name: 'sgd', learningRate: 1 },
+      schedule: { name: 'zaremba', after: 10, factor: 0.8 },
       clipNorm: 5,
       reportEvery: 20,
     },
     evaluation: { batchSize: 20 },
     variants: {
       none: { regularizers: [] },
-      dropout: { regularizers: [{ name: 'dropout', input: 0.2, output: 0.4 }] },
-      noisin: { regularizers: [{ name: 'noisin', distribution: 'gaussian', spread: 0.8 }] },
+      dropout: { regularizers: [{ name: 'dropout', input: 0.5, output: 0.5 }] },
+      noisin: { regularizers: [{ name: 'noisin', distribution: 'gaussian', spread: 1 }] },
     },
   },
 };
