@@ -3,6 +3,8 @@ import { cpu } from './cpu.js';
 import { tensorflow } from './tensorflow.js';
 import { wasm } from './wasm.js';
 
+export { stockKernels } from './kernels/registry.js';
+export { Tensorflow, type TensorflowOptions } from './tensorflow.js';
 export { cpu, tensorflow, wasm };
 
 export const plugins: readonly AnyPlugin[] = [cpu, wasm, tensorflow];

@@ -36,6 +36,8 @@ export function fillFromCpu(): string[] {
   return added;
 }
 
+type Inputs = tf.TensorInfo | undefined | null | Inputs[] | { [name: string]: Inputs };
+
 /** A wasm kernel that copies its inputs to the cpu backend, computes there, and copies the results back. */
 export function throughCpu(kernelFunc: tf.KernelFunc): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
@@ -47,9 +49,14 @@ export function throughCpu(kernelFunc: tf.KernelFunc): tf.KernelFunc {
       return x;
     };
     const toCpu = (x: tf.TensorInfo) => hold(cpu.makeTensorInfo(x.shape, x.dtype, wasm.readSync(x.dataId)));
-    // Absent inputs stay absent, and a list stays a list: some kernels take their inputs as an array.
-    const copies: tf.NamedTensorInfoMap = Array.isArray(inputs) ? ([] as unknown as tf.NamedTensorInfoMap) : {};
-    for (const [name, x] of Object.entries(inputs)) copies[name] = x == null ? undefined : toCpu(x);
+    // Absent inputs stay absent and lists stay lists: some kernels take a list, or a list under one name.
+    const copy = (x: Inputs): Inputs => {
+      if (x == null) return x;
+      if (Array.isArray(x)) return x.map(copy);
+      if ('dataId' in x) return toCpu(x as tf.TensorInfo);
+      return Object.fromEntries(Object.entries(x).map(([name, inner]) => [name, copy(inner)]));
+    };
+    const copies = copy(inputs as Inputs) as tf.NamedTensorInfoMap;
     const fromCpu = (x: tf.TensorInfo): tf.TensorInfo => {
       const values = cpu.readSync(hold(x).dataId);
       return wasm.makeOutput(x.shape, x.dtype, undefined, x.dtype === 'string' ? values : ofType(values, x.dtype));

@@ -5,6 +5,7 @@ import { fillFromCpu } from './fill.js';
 import { type Host, isFloat, WasmHost } from './host.js';
 import * as indexing from './indexing.js';
 import { type Product, planProduct } from './matmul.js';
+import * as reducing from './reducing.js';
 import { type Kernel, type KernelCall, replaceKernels } from './registry.js';
 
 type Run = KernelCall['run'];
@@ -20,9 +21,15 @@ const batchMatMul: Kernel = ({ inputs, attrs, host, run }) => {
   const transposeA = attrs.transposeA === true;
   const transposeB = attrs.transposeB === true;
   const plan = planProduct(a.shape, b.shape, transposeA, transposeB);
-  if (plan === undefined || plan.m * plan.k * plan.n === 0) return undefined;
+  if (plan === undefined) return undefined;
   const { m, k, n, shape } = plan;
   const count = plan.aOf.length;
+  if (count * m * k * n === 0) {
+    // tfjs returns whatever the memory held.
+    const out = host.output(shape, 'float32');
+    host.fill(out).fill(0);
+    return out;
+  }
   if (count === 1) {
     const left = host.share(a, a.shape.slice(-2));
     const right = host.share(b, b.shape.slice(-2));
@@ -140,15 +147,20 @@ const fusedMatMul: Kernel = ({ inputs, attrs, host, run }) => {
   return product;
 };
 
-/** tfjs's wasm kernels that copy whole inputs for a part of them, or miss XNNPACK. */
+/**
+ * tfjs's wasm kernels that copy whole inputs for a part of them, miss XNNPACK, transpose before they sum, or sum in
+ * single precision.
+ */
 export const wasmKernels: Readonly<Record<string, Kernel>> = {
   BatchMatMul: batchMatMul,
   Concat: copying.concat,
   GatherV2: indexing.gather,
   Identity: copying.identity,
+  Mean: reducing.mean,
   Pack: copying.pack,
   Slice: copying.slice,
   SplitV: copying.splitV,
+  Sum: reducing.sum,
   Unpack: copying.unpack,
   UnsortedSegmentSum: indexing.unsortedSegmentSum,
   _FusedMatMul: fusedMatMul,
