@@ -50,7 +50,7 @@ const batchMatMul: Kernel = ({ inputs, attrs, host, run }) => {
 };
 
 /** Below this many multiplications tfjs's own loop over a stack is faster than one call a matrix. */
-const smallProduct = 8192;
+const smallProduct = 120_000;
 
 /** tfjs repeats a whole stack, not single axes of it, to broadcast. */
 function isPlainStack({ aOf, bOf }: Product): boolean {
