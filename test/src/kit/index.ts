@@ -1,0 +1,10 @@
+export { backendTolerance, portableBackends } from './backends.js';
+export * from './contract.js';
+export { gradientTolerance } from './gradients.js';
+export { fail, NotApplicable } from './outcome.js';
+export { kitCell, referencePlugins, zeroNoise } from './reference-plugins.js';
+export * from './regularizer/claims.js';
+export * from './regularizer/index.js';
+export type { TaskKind } from './rig.js';
+export { falseAlarmRate } from './statistics.js';
+export { type Case, type Claims, type Options, type Refusal, Subject } from './subject.js';
