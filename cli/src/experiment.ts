@@ -33,7 +33,8 @@ export async function* runExperiment(
   input: ExperimentInput,
   options: ExperimentOptions = {},
 ): AsyncGenerator<ExperimentEvent, readonly RunResult[]> {
-  const host = await Host.open(input.plugins ?? [], options);
+  const specs = Array.isArray(input?.plugins) ? (input.plugins as readonly string[]) : []; // not validated yet
+  const host = await Host.open(specs, options);
   const config = parseExperiment(host.registry, input);
   const { out, preset = null } = options;
   const record = { config, preset, pluginFolder: host.pluginFolder };

@@ -60,7 +60,6 @@ async function overrides(
   assignments: readonly string[],
 ): Promise<Pick<TrainedOptions, 'evaluation' | 'regularizers'>> {
   if (assignments.length === 0) return {};
-  let config = await new RunFolder(singleRun(path)).config();
   for (const assignment of assignments) {
     const top = assignment.split(/[.=]/, 1)[0]!;
     if (!changeable.some((key) => key === top))
@@ -70,8 +69,8 @@ async function overrides(
         `a setting below ${changeable.join(' or ')}`,
         'the rest belongs to the trained model; start a new run to change it',
       );
-    config = applySet(config, assignment);
   }
+  const config = assignments.reduce(applySet, await new RunFolder(singleRun(path)).config());
   const { evaluation, regularizers } = config as ExperimentConfig;
   return { evaluation, regularizers };
 }
