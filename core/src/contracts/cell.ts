@@ -1,4 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
+import type { FusedCell } from '../recurrence/fused.js';
 import type { ParameterSpec, Weights } from './parameters.js';
 import { token } from './token.js';
 
@@ -77,6 +78,8 @@ export interface Cell {
   readonly stateNames: readonly string[];
 
   readonly moments?: CellMoments;
+  /** Set where the step is one of the recurrences that backends may run as a single kernel. */
+  readonly fused?: FusedCell;
 
   /** Declares one layer's parameters. */
   build(inputSize: number, hiddenSize: number): CellLayout;

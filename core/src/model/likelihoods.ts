@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { RnnxError } from '../errors.js';
+import { fusedKernels } from '../recurrence/fused.js';
 
 /**
  * An exponential-family output layer, -log p(y|h) = A(η) - η·y - log ν(y) with η = h Vᵀ + b (NOISIN, equation 2).
@@ -44,6 +45,8 @@ export const categorical: Likelihood = {
           remedy: 'take another cell, or a data set of frames',
         },
       );
+    const fused = fusedKernels().linearCrossEntropy?.(hidden, weight, bias, targets as tf.Tensor1D);
+    if (fused !== undefined) return fused;
     const [outputs] = weight.shape;
     const [rows] = hidden.shape;
     const labels = targets as tf.Tensor1D;

@@ -3,6 +3,9 @@ import { type MapContext, type Perturbation, type Site, sites } from '../contrac
 import type { ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import { checkPerturbation } from './check-perturbation.js';
+import type { FusedPerturbation } from './fused.js';
+
+const recurrenceSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'readout', 'cell', 'hidden'] as const;
 
 type Valued = Extract<Perturbation, { value: tf.Tensor }>;
 export type StateContext = Omit<MapContext, 'layer'>;
@@ -102,6 +105,19 @@ export class SitePlan {
       operands.push(this.#apply(site, layer, x, pick, context));
     }
     return operands;
+  }
+
+  /**
+   * The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map` or differs from gate to gate.
+   */
+  insideRecurrence(layer: number): FusedPerturbation[] | undefined {
+    const found: FusedPerturbation[] = [];
+    for (const site of recurrenceSites)
+      for (const { perturbation } of this.#entries.get(place(site, layer)) ?? []) {
+        if (perturbation.kind === 'map' || perturbation.value.rank === 4) return undefined;
+        found.push({ site, kind: perturbation.kind, value: perturbation.value });
+      }
+    return found;
   }
 
   /** The embedding's scale by word type, `[V]`, or `undefined`. */

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Cell, CellLayout, CellSites, CellState } from '../contracts/cell.js';
 import type { Weights } from '../contracts/parameters.js';
 import { RnnxError } from '../errors.js';
+import { fusedKernels } from './fused.js';
 import type { SitePlan } from './site-plan.js';
 
 export interface UnrolledLayer {
@@ -36,12 +37,21 @@ export function unroll(
 ): UnrolledLayer {
   const operand = cell.moments?.input(x, variance);
   const mean = (operand?.mean ?? x) as tf.Tensor3D;
-  const products = tf.unstack(inputProduct(layout, weights, mean, plan, layer), 0) as tf.Tensor2D[];
+  const product = inputProduct(layout, weights, mean, plan, layer);
+  const start = begin(state, plan, layer);
+  const fused = runFused(cell, layout, weights, product, start, plan, layer);
+  if (fused !== undefined)
+    return {
+      ...fused,
+      output: plan.applyToSequence('output', layer, fused.hidden) as tf.Tensor3D,
+      variance: undefined,
+    };
+  const products = tf.unstack(product, 0) as tf.Tensor2D[];
   const spreads = operand && inputVariance(layout, weights, operand.variance as tf.Tensor3D);
   const recurrent = recurrentProducts(layout, weights, plan, layer);
   const hidden: tf.Tensor2D[] = [];
   const variances: tf.Tensor2D[] = [];
-  let current = begin(state, plan, layer);
+  let current = start;
   for (const [t, product] of products.entries()) {
     const previous = current;
     const sites: CellSites = {
@@ -63,6 +73,30 @@ export function unroll(
     variance: cell.moments && (tf.stack(variances, 0) as tf.Tensor3D),
     state: current,
   };
+}
+
+/** The whole sequence as one kernel, where the backend has it and every perturbation is one that it knows. */
+function runFused(
+  cell: Cell,
+  layout: CellLayout,
+  weights: Weights,
+  product: tf.Tensor,
+  state: CellState,
+  plan: SitePlan,
+  layer: number,
+): { hidden: tf.Tensor3D; state: CellState } | undefined {
+  const { sequence } = fusedKernels();
+  if (sequence === undefined || cell.fused === undefined) return undefined;
+  const perturbations = plan.insideRecurrence(layer);
+  if (perturbations === undefined) return undefined;
+  const perturbed: Record<string, tf.Tensor> = { ...weights };
+  for (const name of layout.recurrentWeights) {
+    const weight = plan.weights('weights.recurrent', layer, weights[name]!, name);
+    if (Array.isArray(weight)) return undefined;
+    perturbed[name] = weight as tf.Tensor;
+  }
+  const request = { cell: cell.fused, product: product as tf.Tensor3D, weights: perturbed, state, perturbations };
+  return sequence(request) as { hidden: tf.Tensor3D; state: CellState } | undefined;
 }
 
 /** The site `initial`, where the plan says that the state begins here. */

@@ -56,6 +56,7 @@ function resetAfter({ inputInit, recurrentInit, biasInit }: GruOptions): Cell {
   return {
     sites: ['candidate'],
     stateNames: ['h'],
+    fused: { kind: 'gru-after', recurrent: 'recurrent', recurrentBias: 'recurrent-bias' },
     build: (inputSize, hiddenSize) => ({
       parameters: [
         parameter('input', [inputSize, 3 * hiddenSize], 3, inputInit),
@@ -83,6 +84,7 @@ function resetBefore({ inputInit, recurrentInit, biasInit }: GruOptions): Cell {
   return {
     sites: ['candidate'],
     stateNames: ['h'],
+    fused: { kind: 'gru-before', recurrentGates: 'recurrent-gates', recurrentCandidate: 'recurrent-candidate' },
     build: (inputSize, hiddenSize) => ({
       parameters: [
         parameter('input', [inputSize, 3 * hiddenSize], 3, inputInit),

@@ -53,6 +53,7 @@ function createLstm({ inputInit, recurrentInit, biasInit, forgetBias }: LstmOpti
   return {
     sites: ['candidate', 'readout', 'cell'],
     stateNames: ['h', 'c'],
+    fused: { kind: 'lstm', recurrent: 'recurrent' },
 
     build: (inputSize, hiddenSize) => ({
       parameters: [

@@ -33,6 +33,7 @@ export const rnn = definePlugin<'cell', RnnOptions>({
   create: ({ inputInit, recurrentInit, biasInit, activation }) => ({
     sites: ['candidate'],
     stateNames: ['h'],
+    fused: { kind: 'rnn', activation, recurrent: 'recurrent' },
     build: (inputSize, hiddenSize) => ({
       parameters: [
         parameter('input', [inputSize, hiddenSize], 1, inputInit),

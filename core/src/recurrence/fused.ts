@@ -1,0 +1,72 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Site } from '../contracts/perturbation.js';
+
+/** A recurrence that backends may know as one kernel for a whole sequence. Equations: the cell's docstring. */
+export type FusedCell =
+  | { readonly kind: 'lstm'; readonly recurrent: string }
+  | { readonly kind: 'gru-after'; readonly recurrent: string; readonly recurrentBias: string }
+  | { readonly kind: 'gru-before'; readonly recurrentGates: string; readonly recurrentCandidate: string }
+  | { readonly kind: 'rnn'; readonly activation: 'tanh' | 'sigmoid' | 'relu'; readonly recurrent: string };
+
+/** A perturbation inside the recurrence; maps never get here. */
+export interface FusedPerturbation {
+  readonly site: Extract<Site, 'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden'>;
+  readonly kind: 'scale' | 'shift' | 'retain';
+  /** `[1|T, 1|B, 1|N]` or a scalar. */
+  readonly value: tf.Tensor;
+}
+
+export interface FusedSequenceRequest {
+  readonly cell: FusedCell;
+  /** Input product of all steps with the input bias, `[T, B, G·H]`. */
+  readonly product: tf.Tensor3D;
+  /** The layer's parameters by name, recurrent weights already perturbed; the same for all steps. */
+  readonly weights: Readonly<Record<string, tf.Tensor>>;
+  /** State before the first step, `[B, H]` each. No gradient is asked for it. */
+  readonly state: Readonly<Record<string, tf.Tensor2D>>;
+  /** In the order in which they act at their site. */
+  readonly perturbations: readonly FusedPerturbation[];
+}
+
+export interface FusedSequence {
+  /** Hidden states after the site `hidden`, `[T, B, H]`; differentiable with respect to every tensor but the state. */
+  readonly hidden: tf.Tensor3D;
+  /** State after the last step, without gradient. */
+  readonly state: Readonly<Record<string, tf.Tensor2D>>;
+}
+
+/**
+ * Kernels that a backend offers beyond tfjs's. Each has a composed counterpart in tfjs ops, which serves as fallback and as
+ * oracle; a kernel that cannot take a request returns `undefined`.
+ */
+export interface FusedKernels {
+  sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
+  /**
+   * -log softmax(h Vᵀ + b) at the labels, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[V, H]` and bias
+   * `[V]`; labels int32 `[N]`.
+   */
+  linearCrossEntropy?(
+    hidden: tf.Tensor2D,
+    weight: tf.Tensor2D,
+    bias: tf.Tensor1D,
+    labels: tf.Tensor1D,
+  ): tf.Tensor1D | undefined;
+}
+
+const kernels = new Map<string, FusedKernels>();
+let enabled = true;
+
+/** @param tfjsName backend that has them */
+export function registerFusedKernels(tfjsName: string, offered: FusedKernels): void {
+  kernels.set(tfjsName, offered);
+}
+
+/** The current backend's fused kernels; none while switched off. */
+export function fusedKernels(): FusedKernels {
+  return (enabled ? kernels.get(tf.getBackend()) : undefined) ?? {};
+}
+
+/** Switches fused kernels off or on again, to compare with the composed path. */
+export function enableFusedKernels(on: boolean): void {
+  enabled = on;
+}
