@@ -1,11 +1,22 @@
 import { createRequire } from 'node:module';
+import { plugins as activationPenalty } from '@rnnx/activation-penalty';
 import { plugins as backends } from '@rnnx/backends';
+import { plugins as batchNormLstm } from '@rnnx/batch-norm-lstm';
 import { plugins as cells } from '@rnnx/cells';
 import type { AnyPlugin } from '@rnnx/core';
 import { plugins as datasets } from '@rnnx/datasets';
 import { plugins as distributions } from '@rnnx/distributions';
+import { plugins as dropconnect } from '@rnnx/dropconnect';
 import { plugins as dropout } from '@rnnx/dropout';
+import { plugins as fastDropout } from '@rnnx/fast-dropout';
+import { plugins as galDropout } from '@rnnx/gal-dropout';
+import { plugins as layerNorm } from '@rnnx/layer-norm';
 import { plugins as noisin } from '@rnnx/noisin';
+import { plugins as recurrentDropout } from '@rnnx/recurrent-dropout';
+import { plugins as tikhonov } from '@rnnx/tikhonov';
+import { plugins as weightNoise } from '@rnnx/weight-noise';
+import { plugins as zarembaDropout } from '@rnnx/zaremba-dropout';
+import { plugins as zoneout } from '@rnnx/zoneout';
 
 /** Where plugins came from. */
 export interface PluginOrigin {
@@ -25,6 +36,17 @@ const packages: Readonly<Record<string, readonly AnyPlugin[]>> = {
   '@rnnx/distributions': distributions,
   '@rnnx/noisin': noisin,
   '@rnnx/dropout': dropout,
+  '@rnnx/activation-penalty': activationPenalty,
+  '@rnnx/batch-norm-lstm': batchNormLstm,
+  '@rnnx/dropconnect': dropconnect,
+  '@rnnx/fast-dropout': fastDropout,
+  '@rnnx/gal-dropout': galDropout,
+  '@rnnx/layer-norm': layerNorm,
+  '@rnnx/recurrent-dropout': recurrentDropout,
+  '@rnnx/tikhonov': tikhonov,
+  '@rnnx/weight-noise': weightNoise,
+  '@rnnx/zaremba-dropout': zarembaDropout,
+  '@rnnx/zoneout': zoneout,
   '@rnnx/datasets': datasets,
   '@rnnx/backends': backends,
 };
