@@ -91,7 +91,7 @@ function createGalDropout(options: GalDropoutOptions): Regularizer {
         ...scale(options.embedding, rng.stream('embedding'), [model.vocabularySize ?? 1], { site: 'embedding' }),
         ...model.layers.flatMap(({ inputSize, hiddenSize, gates: count }, layer) => {
           const at = (site: 'input' | 'recurrent', size: number) => {
-            const shape = gates === 'tied' ? [1, batch, size] : [1, batch, count, size];
+            const shape = gates === 'tied' || count === 1 ? [1, batch, size] : [1, batch, count, size];
             return scale(options[site], rng.stream(`${site}-${layer}`), shape, { site, layer });
           };
           return [...at('input', inputSize), ...at('recurrent', hiddenSize)];

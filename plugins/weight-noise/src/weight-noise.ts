@@ -18,8 +18,9 @@ export interface WeightNoiseOptions {
  *     W̃^(t) = W + Δ_t          additive, equation (11)
  *     W̃^(t) = W ⊙ (1 + Δ_t)    multiplicative, equation (12);   Δ_t,ij ~ N(0, σ²)
  *
- * The noise is not cumulative, the stored weights stay clean: the gradient is taken at W̃ and applied to W; evaluation uses
- * W. Multiplicative noise on a product a = Σ_k w_k x_k gives mean a and variance σ² Σ_k w_k² x_k² (appendix A, 16-20).
+ * The noise is not cumulative and the stored weights stay clean: the gradient flows through W̃ to W; evaluation uses W.
+ * Multiplicative noise on a product a = Σ_k w_k x_k gives it mean a and variance σ² Σ_k w_k² x_k² (appendix A, 16-20), and
+ * ∂L/∂w_k = (1 + Δ_k) x_k ∂L/∂a (23-24).
  *
  * `lifetime: "step"` draws Δ_t for every time step, `[T, rows, columns]`, "sequence" one Δ for all steps of a minibatch,
  * `[rows, columns]`; both are shared by the examples. `weights` names the noisy matrices: `recurrent` (RNN-N, -NS, -MN,
@@ -30,9 +31,9 @@ export interface WeightNoiseOptions {
  * in the forward pass): W forward, W̃ where the gradient flows back through the recurrent product, ∂L/∂h = W̃ ∂L/∂a.
  *
  * Departures: the paper's Δ is "standard normal" while σ in [0.01, 0.1] is searched, hence Δ = σ N(0, 1); RNN-FF is taken
- * as additive. `output` cannot change from step to step: take a second weight-noise with lifetime "sequence" for it.
+ * as additive.
  *
- * Errors: RNNX_CONFIG_INVALID; RNNX_OPTION_CONFLICT for `output` per step, and for "backward" with feed-forward weights.
+ * Errors: RNNX_CONFIG_INVALID for a negative σ; RNNX_OPTION_CONFLICT for "backward" with feed-forward weights.
  *
  * Source: "Regularizing Recurrent Networks", sections on weight noise, and appendix A.
  */
@@ -111,13 +112,7 @@ export const weightNoise = definePlugin<'regularizer', WeightNoiseOptions>({
   },
 });
 
-function check({ weights, lifetime, pass }: WeightNoiseOptions): void {
-  if (weights.includes('output') && lifetime === 'step')
-    throw new RnnxError('RNNX_OPTION_CONFLICT', 'The output weights cannot have new noise for every step', {
-      got: `"weights": ${JSON.stringify(weights)} with "lifetime": "step"`,
-      expected: '"lifetime": "sequence" where "output" is among the weights',
-      remedy: 'give "output" a second weight-noise of its own with "lifetime": "sequence"',
-    });
+function check({ weights, pass }: WeightNoiseOptions): void {
   if (pass === 'backward' && weights.some((name) => name !== 'recurrent'))
     throw new RnnxError('RNNX_OPTION_CONFLICT', 'Noise in the backward pass alone acts on recurrent weights only', {
       got: `"weights": ${JSON.stringify(weights)} with "pass": "backward"`,
