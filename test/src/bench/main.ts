@@ -1,0 +1,95 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import backends from '@rnnx/backends';
+import { type Backend, PluginRegistry } from '@rnnx/core';
+import { type PyTorch, startPyTorch } from './pytorch.js';
+import { machine, markdown, type Report, type Row, summarize } from './report.js';
+import { createWorkload, type Size, sizes, variants, type Workload } from './workload.js';
+
+const usage = `npm run bench -- [--full] [--rounds N] [--seconds S] [--backends cpu,wasm] [--json FILE] [--markdown FILE]
+  --full      also the 2x650 network (minutes on a slow backend)
+  --seconds   shortest time of one round of one variant; at least one step is taken`;
+
+const { values: options } = parseArgs({
+  options: {
+    full: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1' },
+    backends: { type: 'string', default: 'cpu,wasm,tensorflow' },
+    json: { type: 'string' },
+    markdown: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** One timed round: as many steps as fit into `seconds`, tokens a second. */
+async function measure(workload: Workload, seconds: number): Promise<number> {
+  const start = performance.now();
+  let steps = 0;
+  do {
+    await workload.step();
+    steps += 1;
+  } while (performance.now() - start < seconds * 1000);
+  return (steps * workload.tokens * 1000) / (performance.now() - start);
+}
+
+/** All engines and variants in turn within a round, so that a slow minute of the machine touches all alike. */
+async function compare(size: Size, engines: ReadonlyMap<string, Backend>, pytorch: PyTorch | undefined) {
+  const seconds = Number(options.seconds);
+  const raw = new Map<string, Map<string, number[]>>();
+  const record = (engine: string, variant: string, value: number) => {
+    const byVariant = raw.get(engine) ?? new Map<string, number[]>();
+    byVariant.set(variant, [...(byVariant.get(variant) ?? []), value]);
+    raw.set(engine, byVariant);
+  };
+  const workloads = new Map<string, Workload>();
+  for (const [engine, backend] of engines) {
+    await backend.activate();
+    for (const [variant, regularizers] of Object.entries(variants)) {
+      const workload = createWorkload(size, regularizers);
+      await workload.step(); // compiles and fills caches
+      workloads.set(`${engine}/${variant}`, workload);
+    }
+  }
+  for (let round = 1; round <= Number(options.rounds); round++) {
+    for (const [engine, backend] of engines) {
+      await backend.activate();
+      for (const variant of Object.keys(variants))
+        record(engine, variant, await measure(workloads.get(`${engine}/${variant}`)!, seconds));
+    }
+    if (pytorch !== undefined)
+      for (const variant of Object.keys(variants))
+        record('pytorch', variant, await pytorch.measure(size, variant, seconds));
+    process.stderr.write(`2x${size.hiddenSize}: round ${round} of ${options.rounds}\n`);
+  }
+  for (const workload of workloads.values()) workload.dispose();
+  return raw;
+}
+
+async function available(): Promise<Map<string, Backend>> {
+  const registry = new PluginRegistry(backends);
+  const found = new Map<string, Backend>();
+  for (const name of options.backends.split(',')) {
+    const backend = registry.create('backend', name);
+    const status = await backend.probe();
+    if (status.available) found.set(name, backend);
+    else process.stderr.write(`${name}: ${status.reason}\n`);
+  }
+  return found;
+}
+
+if (options.help) {
+  console.log(usage);
+} else {
+  const engines = await available();
+  const pytorch = await startPyTorch();
+  const rows: Row[] = [];
+  for (const size of options.full ? [sizes.small, sizes.medium] : [sizes.small])
+    rows.push(...summarize(`2x${size.hiddenSize}, T ${size.steps}`, await compare(size, engines, pytorch)));
+  pytorch?.close();
+  const report: Report = { machine: machine(pytorch?.version), rows };
+  const text = markdown(report);
+  console.log(text);
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.markdown !== undefined) writeFileSync(options.markdown, text);
+}

@@ -1,0 +1,64 @@
+import {
+  clipByGlobalNorm,
+  createOptimizer,
+  createRng,
+  type ModelState,
+  type PluginRef,
+  type Weights,
+} from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
+import { buildModel, tokenBatch } from '../support/models.js';
+
+/** A two-layer LSTM language model of the Penn Treebank's size. */
+export interface Size {
+  readonly hiddenSize: number;
+  readonly steps: number;
+  readonly batch: number;
+  readonly vocabulary: number;
+}
+
+export const sizes = {
+  small: { hiddenSize: 200, steps: 20, batch: 20, vocabulary: 10_000 },
+  medium: { hiddenSize: 650, steps: 35, batch: 20, vocabulary: 10_000 },
+} as const satisfies Record<string, Size>;
+
+export const variants: Readonly<Record<string, readonly PluginRef[]>> = {
+  plain: [],
+  noisin: [{ name: 'noisin', distribution: 'gaussian', spread: 1 }],
+  dropout: [{ name: 'dropout', input: 0.5, recurrent: 0.4, output: 0.5 }],
+};
+
+export interface Workload {
+  /** Tokens of one training step. */
+  readonly tokens: number;
+  /** Forward, backward, clip, update; the norm is read, as the trainer does. */
+  step(): Promise<void>;
+  dispose(): void;
+}
+
+export function createWorkload(size: Size, regularizers: readonly PluginRef[]): Workload {
+  const { hiddenSize, steps, batch, vocabulary } = size;
+  const init = { name: 'uniform', scale: 0.05 } as const;
+  const model = buildModel({ hiddenSize, tied: false, init }, regularizers, vocabulary);
+  const optimizer = createOptimizer({ name: 'sgd', learningRate: 1 });
+  const data = tokenBatch(steps, batch, vocabulary);
+  const rng = createRng(1).stream('bench');
+  let weights: Weights = model.initialize(createRng(1));
+  let state: ModelState = model.initialState(batch);
+  let count = 0;
+  return {
+    tokens: steps * batch,
+    async step() {
+      count += 1;
+      const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng: rng.stream(`${count}`) } as const;
+      const result = model.lossAndGradients(weights, data, state, 1 / batch, pass);
+      const clipped = clipByGlobalNorm(result.gradients, 5);
+      const updated = optimizer.update(weights, {}, clipped.gradients, { learningRate: 0.1, step: count });
+      await clipped.norm.data();
+      tf.dispose([weights, state as never, result.gradients, result.nll, result.loss, clipped as never]);
+      weights = updated.weights;
+      state = result.state;
+    },
+    dispose: () => tf.dispose([weights, state as never]),
+  };
+}
