@@ -15,11 +15,15 @@ export const determinism = invariant<RegularizerSubject>(
       const rig = subject.model(at, [instance]);
       const [one, other] = [createRng(5), createRng(6)];
       const first = await subject.effects(rig, instance, 'train', one);
-      await subject.effects(rig, instance, 'train', other);
+      const second = await subject.effects(rig, instance, 'train', other);
       await subject.effects(rig, instance, 'evaluate', other);
       requireSame(first, await subject.effects(rig, instance, 'train', one), `${show(at.options)}, asked again,`);
       const fresh = subject.create(at.options);
-      requireSame(first, await subject.effects(rig, fresh, 'train', one), `${show(at.options)}, made anew,`);
+      for (const [rng, expected] of [
+        [other, second],
+        [one, first],
+      ] as const)
+        requireSame(expected, await subject.effects(rig, fresh, 'train', rng), `${show(at.options)}, made anew,`);
 
       const before = await rig.train(one);
       await rig.train(other);

@@ -55,7 +55,7 @@ export async function effectsOf(
       const path = [site, layer, weight, kind].filter((part) => part !== undefined).join('/');
       const rank = (seen.get(path) ?? 0) + 1;
       seen.set(path, rank);
-      const { tensor, neutral } = kind === 'map' ? probe(perturbation, rig) : valueOf(perturbation);
+      const { tensor, neutral } = kind === 'map' ? probe(perturbation, rig) : ofValue(perturbation);
       const [steps, rows, units] = tensor.shape as [number, number, number];
       const place = rank === 1 ? path : `${path}#${rank}`;
       found.push({ effect: { place, site, kind, steps, batch: rows, units, neutral }, tensor: tf.keep(tensor) });
@@ -77,7 +77,7 @@ interface Probed {
 type Valued = Extract<Perturbation, { value: tf.Tensor }>;
 type Mapped = Extract<Perturbation, { kind: 'map' }>;
 
-function valueOf({ site, kind, value }: Valued): Probed {
+function ofValue({ site, kind, value }: Valued): Probed {
   const neutral = () => (kind === 'scale' ? 1 : 0);
   const shape = value.shape;
   const last = shape.at(-1) ?? 1;
