@@ -31,6 +31,7 @@ export const lstm = definePlugin<'cell', LstmOptions>({
     authors: 'Gers, Schmidhuber, Cummins',
     year: 2000,
     url: 'https://doi.org/10.1162/089976600300015015',
+    equations: 'section 3.1',
   },
   schema: {
     type: 'object',

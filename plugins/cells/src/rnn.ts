@@ -21,7 +21,7 @@ export const rnn = definePlugin<'cell', RnnOptions>({
   name: 'rnn',
   summary: 'Simple recurrent network with tanh, sigmoid or relu',
   core: '^0.1.0',
-  paper: { title: 'Finding Structure in Time', authors: 'Elman', year: 1990 },
+  paper: { title: 'Finding Structure in Time', authors: 'Elman', year: 1990, equations: 'figure 2' },
   schema: {
     type: 'object',
     additionalProperties: false,
