@@ -41,7 +41,7 @@ export class Host {
   readonly origins: Discovered['origins'];
   readonly pluginFolder: string;
   readonly #context: LoadContext;
-  #backend: { readonly key: string; readonly ref: PluginRef; readonly tfjsName: string } | undefined;
+  #active: { readonly key: string; readonly ref: PluginRef } | undefined;
   #dataset: { readonly key: string; readonly dataset: Dataset } | undefined;
 
   private constructor({ registry, origins }: Discovered, pluginFolder: string, context: LoadContext) {
@@ -66,14 +66,38 @@ export class Host {
   }
 
   /**
-   * Makes the backend of a configuration tfjs's current one and opens a scope for a run.
+   * Opens a scope for a run and makes its backend tfjs's current one, unless it is already.
    *
    * Errors: RNNX_BACKEND_UNAVAILABLE.
    */
   async openRun(config: ExperimentConfig): Promise<{ scope: RunScope; backend: string }> {
     const key = JSON.stringify(config.backend);
-    if (this.#backend?.key !== key) this.#backend = { key, ...(await this.#activate(config.backend)) };
-    return { scope: createRunScope(this.registry, config, this.#backend.ref), backend: this.#backend.tfjsName };
+    if (this.#active?.key === key) {
+      const scope = createRunScope(this.registry, config, this.#active.ref);
+      return { scope, backend: scope.resolve(Backend).tfjsName };
+    }
+    const isAuto = config.backend === 'auto';
+    const reasons: string[] = [];
+    for (const ref of isAuto ? autoOrder : [config.backend]) {
+      const scope = createRunScope(this.registry, config, ref);
+      try {
+        const backend = scope.resolve(Backend);
+        const status = isAuto ? await backend.probe() : undefined;
+        if (status?.available === false) throw new Error(status.reason);
+        await backend.activate();
+        this.#active = { key, ref };
+        return { scope, backend: backend.tfjsName };
+      } catch (error) {
+        await scope.dispose();
+        if (!isAuto) throw error;
+        reasons.push(`${ref}: ${(error as Error).message.split('\n')[0]}`);
+      }
+    }
+    throw new RnnxError('RNNX_BACKEND_UNAVAILABLE', 'No backend works here', {
+      got: reasons.join('; '),
+      expected: 'at least one of them',
+      remedy: 'see `rnnx doctor`',
+    });
   }
 
   /** The data set of a configuration; the last one is kept, since variants mostly share it. */
@@ -83,35 +107,4 @@ export class Host {
       this.#dataset = { key, dataset: await scope.resolve(DatasetProvider).load(this.#context) };
     return this.#dataset.dataset;
   }
-
-  async #activate(wanted: PluginRef): Promise<{ ref: PluginRef; tfjsName: string }> {
-    if (wanted !== 'auto') {
-      const backend = this.registry.create('backend', wanted);
-      await backend.activate();
-      return { ref: wanted, tfjsName: backend.tfjsName };
-    }
-    const reasons: string[] = [];
-    for (const name of autoOrder) {
-      const backend = this.registry.create('backend', name);
-      const status = await backend.probe();
-      if (status.available) {
-        try {
-          await backend.activate();
-          return { ref: name, tfjsName: backend.tfjsName };
-        } catch (error) {
-          reasons.push(`${name}: ${(error as Error).message.split('\n')[0]}`);
-        }
-      } else reasons.push(`${name}: ${status.reason}`);
-    }
-    throw new RnnxError('RNNX_BACKEND_UNAVAILABLE', 'No backend works here', {
-      got: reasons.join('; '),
-      expected: 'at least one of them',
-      remedy: 'see `rnnx doctor`',
-    });
-  }
-}
-
-/** The backend that a scope's run computes on. */
-export function backendOf(scope: RunScope): Backend {
-  return scope.resolve(Backend);
 }

@@ -134,6 +134,8 @@ export function describeSchema(schema: JsonSchema): string {
     return kind === undefined ? '' : `${kind}: a name, or an object with name and options`;
   }
   if (Array.isArray(schema.oneOf) && 'discriminator' in schema) return `object; name: ${oneOf(discriminated(schema))}`;
+  if (isSchema(schema.if) && isSchema(schema.else))
+    return `${describeSchema(schema.if)}, or ${describeSchema(schema.else)}`;
   const alternatives = (schema.oneOf ?? schema.anyOf) as JsonSchema[] | undefined;
   if (alternatives !== undefined) return alternatives.map(describeSchema).join(', or ');
   const parts: string[] = [];
@@ -149,11 +151,15 @@ export function describeSchema(schema: JsonSchema): string {
     ['exclusiveMaximum', '<'],
     ['multipleOf', 'a multiple of'],
     ['pattern', 'matching'],
-    ['minItems', 'at least so many entries:'],
-    ['minLength', 'at least so many characters:'],
+    ['minItems', 'with at least this many entries:'],
+    ['minLength', 'with at least this many characters:'],
   ];
   const found = limits.filter(([keyword]) => schema[keyword] !== undefined);
   if (found.length > 0) parts.push(found.map(([keyword, words]) => `${words} ${schema[keyword]}`).join(' and '));
   if (schema.uniqueItems === true) parts.push('without repetition');
   return parts.join(' ');
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === 'object' && value !== null;
 }

@@ -2,12 +2,13 @@ import { constants } from 'node:fs';
 import { access, mkdir, statfs } from 'node:fs/promises';
 import { arch, cpus, freemem, platform, totalmem } from 'node:os';
 import { autoOrder } from '@rnnx/backends';
-import { type BackendStatus, RnnxError } from '@rnnx/core';
+import { RnnxError } from '@rnnx/core';
 import colors from 'picocolors';
 import type { Discovered } from '../discovery/discover.js';
 import { defaultCacheDir } from '../host.js';
 import { bytes } from '../terminal/format.js';
 import { discoverHere } from './list.js';
+import { probeBackend } from './probe.js';
 
 interface Finding {
   readonly what: string;
@@ -64,12 +65,7 @@ async function backendFindings({ registry }: Discovered): Promise<Finding[]> {
   const findings: Finding[] = [];
   const working: string[] = [];
   for (const { name } of registry.list('backend')) {
-    let status: BackendStatus;
-    try {
-      status = await registry.create('backend', name).probe();
-    } catch (error) {
-      status = { available: false, reason: (error as Error).message, remedy: 'give its options in the configuration' };
-    }
+    const status = await probeBackend(registry, name);
     if (status.available) working.push(name);
     const detail = status.available ? status.detail : `${status.reason}\n${status.remedy}`;
     findings.push({ what: `backend ${name}`, state: status.available ? 'good' : 'note', detail });

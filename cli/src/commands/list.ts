@@ -1,9 +1,10 @@
-import type { AnyPlugin, Backend, PluginKind } from '@rnnx/core';
+import type { AnyPlugin, PluginKind } from '@rnnx/core';
 import { presets } from '@rnnx/presets';
 import { findConfig, loadConfig } from '../config/load.js';
 import { type Discovered, discover } from '../discovery/discover.js';
 import { table } from '../terminal/table.js';
 import type { Listing } from './options.js';
+import { probeBackend } from './probe.js';
 
 export interface ListOptions {
   readonly config?: string;
@@ -53,14 +54,14 @@ async function pluginRows(what: Exclude<Listing, 'presets'>, config: string | un
         ...(kind ? {} : { kind: plugin.kind }),
         name: plugin.name,
         summary: plugin.summary,
-        ...(what === 'backends' ? await stateOf(registry.create('backend', plugin.name)) : {}),
+        ...(what === 'backends' ? await stateOf(registry, plugin.name) : {}),
         from: version === null ? from : `${from} ${version}`,
       });
     }
   return rows;
 }
 
-async function stateOf(backend: Backend): Promise<{ works: string }> {
-  const status = await backend.probe();
+async function stateOf(registry: Discovered['registry'], name: string): Promise<{ works: string }> {
+  const status = await probeBackend(registry, name);
   return { works: status.available ? `yes: ${status.detail}` : `no: ${status.reason}` };
 }

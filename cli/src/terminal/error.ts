@@ -52,7 +52,7 @@ const stackLines = 12;
 function describe(error: unknown): Coded {
   if (isCoded(error)) return { code: error.code, message: error.message, details: error.details };
   if (error instanceof CommanderError) {
-    const message = error.message.replace(/^error: /, '');
+    const message = error.message.replace(/^error: /, '').replace('\n', ' ');
     return { code: 'RNNX_USAGE', message: `${message}\n  to do:    see rnnx --help`, details: {} };
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

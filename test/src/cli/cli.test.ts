@@ -151,7 +151,7 @@ describe('rnnx', () => {
 
   const usage: readonly (readonly [string, readonly string[], string, RegExp])[] = [
     ['an unknown command', ['rnu'], 'RNNX_USAGE', /Did you mean run\?/],
-    ['an unknown option', ['run', '--sed', '3'], 'RNNX_USAGE', /Did you mean --se/],
+    ['an unknown option', ['run', '--sed', '3'], 'RNNX_USAGE', /Did you mean one of --seed, --set\?/],
     ['a seed that is none', ['run', '--seed', 'x'], 'RNNX_USAGE', /whole number/],
     ['an unknown split', ['eval', '.', '--split', 'dev'], 'RNNX_USAGE', /train, valid, test/],
     ['an unknown preset', ['run', '--preset', 'quickstar'], 'RNNX_PRESET_UNKNOWN', /Did you mean "quickstart"/],
@@ -178,9 +178,10 @@ describe('rnnx', () => {
     [
       'eval of a setting that belongs to training',
       ['eval', '.', '--set', 'model.layers=2'],
-      'RNNX_RUN_MISSING',
-      /no run/,
+      'RNNX_USAGE',
+      /cannot change model/,
     ],
+    ['a folder without a run', ['eval', '.'], 'RNNX_RUN_MISSING', /There is no run/],
   ];
   for (const [what, args, code, text] of usage)
     it(`refuses ${what} on one screen, with exit code 2 and nothing written`, async () => {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import type { ExperimentEvent, RunResult } from 'rnnx';
 import { comparePublished, renderComparison, spreadOf, summarize } from '../../../../cli/dist/terminal/comparison.js';
@@ -104,5 +105,37 @@ describe('progress where there is no terminal', () => {
     expect(text.match(/tokens\/s/g)).to.have.length(1);
     expect(text).to.match(/perplexity 50\.00 {2}1\.23k tokens\/s/);
     expect(text).to.match(/epoch 1\/\d+ {2}perplexity train 40\.00 valid 30\.00 \(best\).*noisin\/spread-0 0\.500/);
+  });
+});
+
+describe('progress on a terminal', () => {
+  it('rewrites one live line with the time left and keeps lines of epochs', () => {
+    const written: string[] = [];
+    const stream = { isTTY: true, columns: 200, rows: 40, write: (text: string) => written.push(text) };
+    const reporter = createReporter(stream as unknown as NodeJS.WriteStream);
+    const run = { variant: 'a', seed: 1 };
+    reporter.event({
+      type: 'start',
+      run,
+      epochs: 2,
+      metric: 'perplexity',
+      parameters: 1000,
+      backend: 'cpu',
+      dataset: 'grammar',
+      notes: [],
+      resumedAt: { epoch: 1, step: 2 },
+    });
+    const step = { type: 'step', run, epoch: 2, stepsPerEpoch: 4, globalStep: 7, loss: 1, gradientNorm: 1 } as const;
+    const rates = { learningRate: 1, tokensPerSecond: 10 };
+    reporter.event({ ...step, ...rates, step: 3 });
+    const before = written.length;
+    reporter.event({ ...step, ...rates, step: 4 });
+    const text = stripVTControlCharacters(written.slice(before).join(''));
+    expect(text).to.match(
+      /a seed 1 {2}epoch 2\/2 {2}100 % {2}loss 1\.000 {2}perplexity 2\.718 {2}10 tokens\/s {2}0:00 left/,
+    );
+    expect(written.join(''), 'the line is taken back').to.include('\u001b[');
+    expect(stripVTControlCharacters(written.join(''))).to.include('goes on after epoch 1, step 2');
+    reporter.stop();
   });
 });
