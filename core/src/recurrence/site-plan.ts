@@ -63,20 +63,14 @@ export class SitePlan {
    * @param name of the parameter, for perturbations that pick one of several
    */
   weights(site: Site, layer: number | undefined, weight: tf.Tensor, name?: string): tf.Tensor | readonly tf.Tensor[] {
-    const entries = (this.#entries.get(place(site, layer)) ?? []).filter(
-      ({ perturbation }) => perturbation.weight === undefined || perturbation.weight === name,
-    );
     let current: tf.Tensor | readonly tf.Tensor[] = weight;
-    for (const entry of entries) {
-      const at = (w: tf.Tensor, t: number | undefined): tf.Tensor => {
-        const { perturbation } = entry;
-        if (perturbation.kind === 'map') return perturbation.map(w, { layer: layer ?? -1, t });
-        return combine(perturbation, w, t === undefined || !entry.steps ? perturbation.value : entry.steps[t]!);
-      };
-      const steps = entry.steps;
+    for (const entry of this.#at(site, layer)) {
+      const { perturbation, steps } = entry;
+      if (perturbation.weight !== undefined && perturbation.weight !== name) continue;
       const before: tf.Tensor | readonly tf.Tensor[] = current;
-      if (steps !== undefined) current = steps.map((_, t) => at(Array.isArray(before) ? before[t] : before, t));
-      else current = Array.isArray(before) ? before.map((w, t) => at(w, t)) : at(before as tf.Tensor, undefined);
+      if (steps !== undefined) current = steps.map((_, t) => perturbWeight(entry, stepOf(before, t), layer, t));
+      else if (isStepwise(before)) current = before.map((w, t) => perturbWeight(entry, w, layer, t));
+      else current = perturbWeight(entry, before, layer, undefined);
     }
     return current;
   }
@@ -92,15 +86,13 @@ export class SitePlan {
     gates: readonly [first: number, end: number],
     context: StateContext,
   ): tf.Tensor[] | undefined {
-    const entries = this.#entries.get(place(site, layer)) ?? [];
-    if (!entries.some(({ perturbation }) => perturbation.kind !== 'map' && perturbation.value.rank === 4))
-      return undefined;
+    if (!this.#at(site, layer).some(({ perturbation }) => differsByGate(perturbation))) return undefined;
     const operands: tf.Tensor[] = [];
     for (let gate = gates[0]; gate < gates[1]; gate++) {
       const pick = (entry: Entry) => {
         const value = context.t === undefined ? (entry.perturbation as Valued).value : stepValue(entry, context.t);
-        const rank = (entry.perturbation as Valued).value.rank;
-        return rank === 4 ? tf.gather(value, gate, value.rank - 2) : value;
+        // [.., G, N]
+        return differsByGate(entry.perturbation) ? tf.gather(value, gate, value.rank - 2) : value;
       };
       operands.push(this.#apply(site, layer, x, pick, context));
     }
@@ -113,8 +105,8 @@ export class SitePlan {
   insideRecurrence(layer: number): FusedPerturbation[] | undefined {
     const found: FusedPerturbation[] = [];
     for (const site of recurrenceSites)
-      for (const { perturbation } of this.#entries.get(place(site, layer)) ?? []) {
-        if (perturbation.kind === 'map' || perturbation.value.rank === 4) return undefined;
+      for (const { perturbation } of this.#at(site, layer)) {
+        if (perturbation.kind === 'map' || differsByGate(perturbation)) return undefined;
         found.push({ site, kind: perturbation.kind, value: perturbation.value });
       }
     return found;
@@ -123,18 +115,20 @@ export class SitePlan {
   /** The embedding's scale by word type, `[V]`, or `undefined`. */
   embeddingScale(): tf.Tensor | undefined {
     let scale: tf.Tensor | undefined;
-    for (const { perturbation } of this.#entries.get(place('embedding', undefined)) ?? []) {
+    for (const { perturbation } of this.#at('embedding', undefined)) {
       const { value } = perturbation as Valued;
       scale = scale === undefined ? value : tf.mul(scale, value);
     }
     return scale;
   }
 
+  #at(site: Site, layer: number | undefined): readonly Entry[] {
+    return this.#entries.get(place(site, layer)) ?? [];
+  }
+
   #apply(site: Site, layer: number, x: tf.Tensor, pick: (entry: Entry) => tf.Tensor, context: StateContext): tf.Tensor {
-    const entries = this.#entries.get(place(site, layer));
-    if (entries === undefined) return x;
     let current = x;
-    for (const entry of entries) {
+    for (const entry of this.#at(site, layer)) {
       const { perturbation } = entry;
       if (perturbation.kind === 'map') current = perturbation.map(current, { ...context, layer });
       else current = combine(perturbation, current, pick(entry), context.previous);
@@ -155,13 +149,33 @@ function combine(perturbation: Valued, x: tf.Tensor, value: tf.Tensor, previous?
   }
 }
 
+type Stepwise = tf.Tensor | readonly tf.Tensor[];
+
+function isStepwise(weight: Stepwise): weight is readonly tf.Tensor[] {
+  return Array.isArray(weight);
+}
+
+function stepOf(weight: Stepwise, t: number): tf.Tensor {
+  return isStepwise(weight) ? weight[t]! : weight;
+}
+
+/** @param t `undefined` where one matrix serves all steps */
+function perturbWeight(entry: Entry, w: tf.Tensor, layer: number | undefined, t: number | undefined): tf.Tensor {
+  const { perturbation } = entry;
+  if (perturbation.kind === 'map') return perturbation.map(w, { layer: layer ?? -1, t });
+  return combine(perturbation, w, t === undefined ? perturbation.value : stepValue(entry, t));
+}
+
+function differsByGate(perturbation: Perturbation): boolean {
+  return perturbation.kind !== 'map' && perturbation.value.rank === 4;
+}
+
 function cutIntoSteps(perturbation: Perturbation): readonly tf.Tensor[] | undefined {
   if (perturbation.kind === 'map' || perturbation.site === 'embedding') return undefined;
   const { value } = perturbation;
   if (value.rank < 3) return undefined;
-  // A first dimension of 1 is the same for all steps.
-  if (value.shape[0] === 1) return perturbation.site.startsWith('weights') ? undefined : [tf.squeeze(value, [0])];
-  return tf.unstack(value, 0);
+  // A first dimension of 1 is the same for all steps; for a weight it means that there is one step.
+  return value.shape[0] === 1 ? [tf.squeeze(value, [0])] : tf.unstack(value, 0);
 }
 
 function stepValue(entry: Entry, t: number): tf.Tensor {

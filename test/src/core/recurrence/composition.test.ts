@@ -153,6 +153,29 @@ describe('composition of perturbations', () => {
     tf.dispose(weights);
   });
 
+  it('takes a draw a step also where the minibatch has a single step', async () => {
+    for (const site of ['weights.recurrent', 'weights.input'] as const) {
+      const mask = createRng(9).uniforms(H * H);
+      const scaled = (stepwise: boolean) =>
+        regularizer('one', () => ({
+          site,
+          layer: 0,
+          kind: 'scale',
+          value: tf.tensor(mask, stepwise ? [1, H, H] : [H, H]),
+        }));
+      const nll = async (stepwise: boolean) => {
+        const model = buildModel({ cell: 'rnn', layers: 1 }, [scaled(stepwise)]);
+        const weights = model.initialize(createRng(4));
+        const state = [{ h: tf.fill([batch, H], 0.5) as tf.Tensor2D }];
+        const result = model.score(weights, tokenBatch(1, batch), state, options);
+        const [value] = await result.nll.data();
+        tf.dispose([weights, state, result as never]);
+        return value!;
+      };
+      expect(await nll(true), site).to.be.closeTo(await nll(false), 1e-6);
+    }
+  });
+
   for (const site of ['input', 'recurrent'] as const)
     for (const cell of ['lstm', 'gru'] as const)
       it(`takes a mask of its own for each gate at "${site}" of ${cell}`, async () => {
