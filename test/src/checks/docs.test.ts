@@ -70,7 +70,7 @@ describe('documentation', () => {
 });
 
 describe('repository', () => {
-  const sources = trackedFiles().filter((path) => /\.(ts|js|cjs|mjs|py)$/.test(path));
+  const sources = trackedFiles().filter((path) => /\.(ts|js|cjs|mjs|py|cc|cpp|h|hpp)$/.test(path));
 
   it('has one version, that of the core', () => {
     expect(coreVersion).to.equal(manifest('core').version);
