@@ -1,5 +1,5 @@
 import { cpu, wasm } from '@rnnx/backends';
-import { type AnyPlugin, type Backend, PluginRegistry } from '@rnnx/core';
+import { type AnyPlugin, type Backend, enableFusedKernels, fusedKernels, PluginRegistry } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { fail, NotApplicable } from './outcome.js';
 
@@ -21,7 +21,10 @@ export async function onCpu(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Runs work on each backend that works here, and makes the one before current again. */
+/**
+ * Runs work on each backend that works here, and makes the one before current again. Where a backend has fused kernels, the
+ * composed path runs beside them.
+ */
 export async function onEachBackend<T>(
   plugins: readonly AnyPlugin[],
   work: () => Promise<T>,
@@ -35,6 +38,13 @@ export async function onEachBackend<T>(
       if (!(await backend.probe()).available) continue;
       await backend.activate();
       results.push([name, await work()]);
+      if (Object.keys(fusedKernels()).length === 0) continue;
+      enableFusedKernels(false);
+      try {
+        results.push([`${name} without fused kernels`, await work()]);
+      } finally {
+        enableFusedKernels(true);
+      }
     }
   } finally {
     if (before) await tf.setBackend(before);

@@ -1,6 +1,10 @@
 export { backendTolerance, portableBackends } from './backends.js';
+export * from './cell/claims.js';
+export * from './cell/index.js';
 export * from './contract.js';
 export { gradientTolerance } from './gradients.js';
+export * from './noise/claims.js';
+export * from './noise/index.js';
 export { fail, NotApplicable } from './outcome.js';
 export { kitCell, referencePlugins, zeroNoise } from './reference-plugins.js';
 export * from './regularizer/claims.js';

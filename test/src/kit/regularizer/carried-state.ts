@@ -37,7 +37,9 @@ export const carriedState = invariant<RegularizerSubject>(
 /** The cell with all its sites and products, whose state goes on unchanged. */
 function carrying(cell: Cell): Cell {
   return {
-    ...cell,
+    sites: cell.sites,
+    stateNames: cell.stateNames,
+    ...(cell.moments && { moments: cell.moments }),
     build: (inputSize, hiddenSize) => cell.build(inputSize, hiddenSize),
     step(x, state, weights, sites) {
       cell.step(x, state, weights, sites);

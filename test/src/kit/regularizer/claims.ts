@@ -25,6 +25,8 @@ export interface RegularizerCase extends Case {
   readonly unbiased?: boolean;
   /** The same draw is meant to act in several places (default: false). */
   readonly tied?: boolean;
+  /** Why the gradient is meant to differ from that of the loss (noise in the backward pass only); skips that comparison. */
+  readonly otherGradient?: string;
   /** Default: the first of the contract's cells. */
   readonly cell?: PluginRef;
   /** Default: tokens. */
@@ -34,6 +36,8 @@ export interface RegularizerCase extends Case {
 export interface RegularizerClaims extends Claims<RegularizerCase> {
   /** Options under which it does nothing at all, such as a rate of zero; `null` where it has none. */
   readonly identity: Options | null;
+  /** Examples that a minibatch must have, such as 2 for batch statistics; default 1. */
+  readonly minimumBatch?: number;
   /** Cells in which it must work; default: the kit's LSTM, which has every site. */
   readonly cells?: readonly PluginRef[];
   /** Backends that must agree, those of them that work here; default: cpu and wasm. */

@@ -8,22 +8,24 @@ import { show } from '../subject.js';
 import type { RegularizerCase } from './claims.js';
 import type { RegularizerSubject } from './subject.js';
 
-/** Beside the usual model: one example, one step and one layer, where broadcasting hides mistakes or makes them. */
-const extremes = [{}, { batch: 1, steps: 1, layers: 1 }, { layers: 3, steps: 2 }] as const;
+/** Refusals that a model of frames may give, since it has no embedding. */
+const withoutEmbedding: readonly string[] = ['RNNX_SITE_UNSUPPORTED', 'RNNX_OPTION_CONFLICT'];
 
 export const shapes = invariant<RegularizerSubject>(
   'shapes',
   'keeps shapes and types in every cell, with one example, one step, one layer, and on frames',
   async (subject) => {
+    // Beside the usual model: one example, one step and one layer, where broadcasting hides mistakes or makes them.
+    const batch = subject.claims.minimumBatch ?? 1;
+    const extremes = [{}, { batch, steps: 1, layers: 1 }, { layers: 3, steps: 2 }];
     for (const at of subject.claims.valid) {
       const cells = at.cell === undefined ? subject.cells : [at.cell];
       for (const cell of cells)
         for (const change of extremes) await checkModel(subject, { ...at, cell }, change, `${show(cell)}`);
       if (at.task === undefined) {
-        // A site that frames lack may be refused, with its code.
         const task = { ...at, task: 'bernoulli' } as const;
         const error = await refusalOf(() => checkModel(subject, task, {}, 'frames'));
-        if (error !== undefined && error.code !== 'RNNX_SITE_UNSUPPORTED') throw error;
+        if (error !== undefined && !withoutEmbedding.includes(error.code)) throw error;
       }
     }
   },
@@ -67,7 +69,8 @@ function watch(inner: Regularizer, complain: (what: string) => never): Regulariz
     },
   });
   return {
-    ...inner,
+    ...(inner.monteCarlo && { monteCarlo: inner.monteCarlo }),
+    ...(inner.estimationBatches !== undefined && { estimationBatches: inner.estimationBatches }),
     ...(inner.parameters && { parameters: (model) => inner.parameters!(model) }),
     ...(inner.report && { report: (parameters) => inner.report!(parameters) }),
     perturb: (context) =>

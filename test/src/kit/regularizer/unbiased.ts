@@ -45,7 +45,7 @@ function worst({ first, values }: Draws, target: Effect | undefined): Tested {
   const { units } = first;
   const rows = first.values.length / units;
   const goals = Array.from({ length: units }, (_, unit) =>
-    target === undefined ? first.neutral(unit) : average(target.values, unit, units),
+    target === undefined ? first.neutral(unit) : average(target.values, unit % target.units, target.units),
   );
   const means = values.map((draw) => goals.map((_, unit) => average(draw, unit, units)));
   const each: Tested[] = goals.map((goal, unit) => [`unit ${unit}`, estimate(means.map((row) => row[unit]!)), goal]);
