@@ -64,6 +64,7 @@ class PtbProvider implements DatasetProvider {
   }
 
   async load(context: LoadContext) {
+    context.signal?.throwIfAborted();
     const { texts, notes } = (await this.#local(context)) ?? (await this.#cached(context));
     return createCorpus(texts, {
       name: 'ptb',

@@ -109,6 +109,7 @@ class TextProvider implements DatasetProvider {
   }
 
   async load(context: LoadContext) {
+    context.signal?.throwIfAborted();
     const { unit, lowercase, vocabularySize, unknown } = this.#options;
     const { texts, notes } = await this.#read(context);
     return createCorpus(texts, {
