@@ -1,7 +1,11 @@
+export * from './backend/claims.js';
+export * from './backend/index.js';
 export { backendTolerance, portableBackends } from './backends.js';
 export * from './cell/claims.js';
 export * from './cell/index.js';
 export * from './contract.js';
+export * from './dataset/claims.js';
+export * from './dataset/index.js';
 export { gradientTolerance } from './gradients.js';
 export * from './noise/claims.js';
 export * from './noise/index.js';

@@ -1,0 +1,3 @@
+import type { Case, Claims } from '../subject.js';
+
+export type BackendClaims = Claims<Case>;
