@@ -1,0 +1,190 @@
+#include "gemm.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "gemm_table.h"
+#include "parallel.h"
+
+namespace rnnx {
+
+struct PackedB {
+  int64_t K;
+  int64_t N;
+  float* data;  // [panels][K][panel_width]
+};
+
+namespace {
+
+/// Steps of k added up in registers before they go to C. Part of the results' definition: see gemm.h.
+constexpr int64_t block_steps = 384;
+/// Panels worked on together, so that a tile of A is used from the nearest cache; their packed block stays in the next.
+constexpr int64_t group_panels = 4;
+/// Tiles of A that one piece of work goes through at most: its share of A stays in the second cache.
+constexpr int64_t chunk_tiles = 24;
+/// Multiplications below which it does not pay to wake another thread.
+constexpr int64_t worthwhile = 1 << 17;
+
+/// 0 .. total split into `count` parts that differ by one at most, larger first.
+struct Split {
+  int64_t total;
+  int64_t count;
+  int64_t begin(int64_t i) const { return i * (total / count) + std::min(i, total % count); }
+  int64_t size(int64_t i) const { return total / count + (i < total % count ? 1 : 0); }
+};
+
+Split split(int64_t total, int64_t most) { return {total, std::max<int64_t>(1, (total + most - 1) / most)}; }
+
+const GemmTable& table() { return RNNX_TABLE(gemm_table); }
+
+/// Where B comes from: packed before, or packed a block of panels at a time.
+struct Source {
+  const PackedB* packed;
+  bool transposed;
+  const float* data;
+  int64_t stride;
+};
+
+/// One range of panels for one range of tiles: all of K.
+void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64_t tile_end, int64_t N, const Split& steps,
+             const float* packedA, const Source& B, int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc,
+             bool accumulate) {
+  const int64_t M = tiles.total;
+  const int64_t nr = isa.columns;
+  float* local = B.packed ? nullptr : scratch(Scratch::gemm_b, group_panels * steps.size(0) * nr);
+  for (int64_t first = panel_begin; first < panel_end; first += group_panels) {
+    const int64_t last = std::min(panel_end, first + group_panels);
+    for (int64_t block = 0; block < steps.count; block++) {
+      const int64_t k0 = steps.begin(block);
+      const int64_t k = steps.size(block);
+      if (!B.packed)
+        for (int64_t p = first; p < last; p++)
+          isa.pack_b(B.transposed, std::min(nr, N - p * nr), k,
+                     B.transposed ? B.data + p * nr * B.stride + k0 : B.data + k0 * B.stride + p * nr, B.stride,
+                     local + (p - first) * k * nr);
+      for (int64_t t = tile_begin; t < tile_end; t++) {
+        const int64_t row = tiles.begin(t);
+        const float* a = packedA + k0 * M + row * k;
+        for (int64_t p = first; p < last; p++) {
+          const float* b = B.packed ? B.packed->data + (p * steps.total + k0) * nr : local + (p - first) * k * nr;
+          isa.tile(static_cast<int>(tiles.size(t)), std::min(nr, N - p * nr), k, a, b, C + row * ldc + p * nr, ldc,
+                   accumulate || block > 0);
+        }
+      }
+    }
+  }
+}
+
+void clear(int64_t M, int64_t N, float* C, int64_t ldc) {
+  for (int64_t i = 0; i < M; i++) std::fill_n(C + i * ldc, N, 0.0f);
+}
+
+void pack_tiles(const GemmTable& isa, bool transA, const Split& tiles, int64_t begin, int64_t end, const Split& steps,
+                const float* A, int64_t lda, float* packed) {
+  for (int64_t block = 0; block < steps.count; block++) {
+    const int64_t k0 = steps.begin(block);
+    const int64_t k = steps.size(block);
+    for (int64_t t = begin; t < end; t++) {
+      const int64_t row = tiles.begin(t);
+      isa.pack_a(transA, static_cast<int>(tiles.size(t)), k, transA ? A + k0 * lda + row : A + row * lda + k0, lda,
+                 packed + k0 * tiles.total + row * k);
+    }
+  }
+}
+
+void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const Source& B, float* C,
+             int64_t ldc, bool accumulate) {
+  if (M <= 0 || N <= 0) return;
+  if (K <= 0) {
+    if (!accumulate) clear(M, N, C, ldc);
+    return;
+  }
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  const Split steps = split(K, block_steps);
+  float* packedA = scratch(Scratch::gemm_a, packed_a_floats(M, K));
+  parallel_for(tiles.count, 1 + worthwhile / (isa.rows * K), [&](int64_t begin, int64_t end) {
+    pack_tiles(isa, transA, tiles, begin, end, steps, A, lda, packedA);
+  });
+  // Pieces of work: a chunk of tiles by a panel, the panels of a chunk side by side. Enough of them to share evenly.
+  const int64_t panels = panel_count(N);
+  const int64_t wanted = 16 * thread_count();
+  const Split chunks = split(tiles.count, std::min(chunk_tiles, std::max<int64_t>(4, tiles.count * panels / wanted)));
+  const int64_t each = chunks.size(0) * isa.rows * isa.columns * K;
+  parallel_for(chunks.count * panels, 1 + worthwhile / each, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t chunk = begin / panels;
+      const int64_t from = begin % panels;
+      const int64_t to = std::min(panels, from + end - begin);
+      compute(isa, tiles, chunks.begin(chunk), chunks.begin(chunk) + chunks.size(chunk), N, steps, packedA, B, from, to, C,
+              ldc, accumulate);
+      begin += to - from;
+    }
+  });
+}
+
+}  // namespace
+
+void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B,
+          int64_t ldb, float* C, int64_t ldc, bool accumulate) {
+  product(transA, M, N, K, A, lda, {nullptr, transB, B, ldb}, C, ldc, accumulate);
+}
+
+int64_t panel_width() { return table().columns; }
+
+int64_t panel_count(int64_t N) { return (N + panel_width() - 1) / panel_width(); }
+
+PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) {
+  const GemmTable& isa = table();
+  const int64_t nr = isa.columns;
+  const int64_t panels = panel_count(N);
+  auto packed = std::make_unique<PackedB>();
+  packed->K = K;
+  packed->N = N;
+  packed->data = static_cast<float*>(
+      ::operator new(static_cast<size_t>(std::max<int64_t>(1, panels * K * nr)) * sizeof(float), std::align_val_t(64)));
+  parallel_for(panels, 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++)
+      isa.pack_b(transB, std::min(nr, N - p * nr), K, transB ? B + p * nr * ldb : B + p * nr, ldb,
+                 packed->data + p * K * nr);
+  });
+  return packed.release();
+}
+
+void free_packed(PackedB* packed) {
+  if (!packed) return;
+  ::operator delete(packed->data, std::align_val_t(64));
+  delete packed;
+}
+
+void gemm_packed(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const PackedB* B, float* C, int64_t ldc,
+                 bool accumulate) {
+  product(false, M, N, K, A, lda, {B, false, nullptr, 0}, C, ldc, accumulate);
+}
+
+int64_t packed_a_floats(int64_t M, int64_t K) { return M * K; }
+
+void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, float* packed) {
+  if (M <= 0 || K <= 0) return;
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  pack_tiles(isa, transA, tiles, 0, tiles.count, split(K, block_steps), A, lda, packed);
+}
+
+void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t panel_begin, int64_t panel_end, float* C,
+                 int64_t ldc, bool accumulate) {
+  if (M <= 0 || panel_begin >= panel_end) return;
+  if (B->K <= 0) {
+    const int64_t from = panel_begin * panel_width();
+    if (!accumulate) clear(M, std::min(B->N, panel_end * panel_width()) - from, C + from, ldc);
+    return;
+  }
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  compute(isa, tiles, 0, tiles.count, B->N, split(B->K, block_steps), packedA, {B, false, nullptr, 0}, panel_begin,
+          panel_end, C, ldc, accumulate);
+}
+
+}  // namespace rnnx

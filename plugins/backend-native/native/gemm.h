@@ -1,0 +1,36 @@
+#pragma once
+// Matrix products in float32, all matrices row-major. Every element of C is a sum over k in blocks of at most 384: a
+// chain of (fused, where the instruction set has them) multiply-adds in the order of k within each block, block sums added
+// in order. The result of an element depends on K and on the instruction set alone: not on threads, M, N or packing.
+
+#include <cstdint>
+
+namespace rnnx {
+
+/// C[M,N] = op(A)[M,K] · op(B)[K,N], or C += with `accumulate`. op transposes: A is stored [K,M] with transA, B [N,K] with
+/// transB. lda, ldb and ldc are row strides in elements, as stored. C must not overlap A or B. K = 0 sets C to zero (or
+/// leaves it). Runs on all threads.
+void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B,
+          int64_t ldb, float* C, int64_t ldc, bool accumulate);
+
+/// op(B)[K,N] rearranged for the kernels: panels of panel_width() columns, zeros where the last panel has no column.
+struct PackedB;
+PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb);
+void free_packed(PackedB* packed);
+/// Columns in a panel on the instruction set in use.
+int64_t panel_width();
+/// Panels in N columns.
+int64_t panel_count(int64_t N);
+
+/// C = A[M,K] · B with B packed once, or C += with `accumulate`; K and N are those of pack_b. Runs on all threads.
+void gemm_packed(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const PackedB* B, float* C, int64_t ldc,
+                 bool accumulate);
+
+/// The same in pieces for use inside a parallel region: pack A once (into packed_a_floats(M, K) floats, 64-byte aligned),
+/// then any thread computes any panels. C points to the whole matrix.
+int64_t packed_a_floats(int64_t M, int64_t K);
+void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, float* packed);
+void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t panel_begin, int64_t panel_end, float* C,
+                 int64_t ldc, bool accumulate);
+
+}  // namespace rnnx

@@ -1,0 +1,166 @@
+// Register tiles and packing of the matrix product. A tile keeps rows x vectors accumulators in registers and spends per
+// step one load a vector of B and one broadcast a row of A (Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication", 2008).
+
+#include "gemm_table.h"
+#include "simd.h"
+
+namespace rnnx::RNNX_ISA {
+
+// As many accumulators as the register file leaves beside one row of B and a broadcast: 28 of 32, 12 of 16, 24 of 32.
+#if defined(__AVX512F__)
+constexpr int max_rows = 14;
+constexpr int max_vectors = 2;
+#elif defined(__aarch64__)
+constexpr int max_rows = 6;
+constexpr int max_vectors = 4;
+#else
+constexpr int max_rows = 6;
+constexpr int max_vectors = 2;
+#endif
+constexpr int panel = max_vectors * width;
+
+template <int R, int V>
+static void tile(int64_t columns, int64_t k, const float* a, const float* b, float* c, int64_t ldc, bool accumulate) {
+  vf sum[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) sum[r][v] = vf{};
+  for (int r = 0; r < R; r++) __builtin_prefetch(c + r * ldc, 1);
+  for (int64_t step = 0; step < k; step++) {
+    vf row[V];
+    __builtin_prefetch(b + 16 * panel);
+    if (V > 1) __builtin_prefetch(b + 16 * panel + width);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) row[v] = load(b + v * width);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+      const vf x = splat(a[r]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
+    }
+    a += R;
+    b += panel;
+  }
+  if (columns == V * width) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) {
+        float* to = c + r * ldc + v * width;
+        store(to, accumulate ? load(to) + sum[r][v] : sum[r][v]);
+      }
+    return;
+  }
+  const int64_t last = columns - (V - 1) * width;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) {
+      float* to = c + r * ldc + v * width;
+      const int64_t lanes = v == V - 1 ? last : width;
+      store_part(to, accumulate ? load_part(to, lanes) + sum[r][v] : sum[r][v], lanes);
+    }
+}
+
+using Tile = void (*)(int64_t, int64_t, const float*, const float*, float*, int64_t, bool);
+
+// One entry a number of vectors.
+#if defined(__aarch64__)
+#define RNNX_ROW(R) {tile<R, 1>, tile<R, 2>, tile<R, 3>, tile<R, 4>}
+#else
+#define RNNX_ROW(R) {tile<R, 1>, tile<R, 2>}
+#endif
+static constexpr Tile tiles[max_rows][max_vectors] = {
+    RNNX_ROW(1), RNNX_ROW(2), RNNX_ROW(3),  RNNX_ROW(4),  RNNX_ROW(5),  RNNX_ROW(6),
+#if defined(__AVX512F__)
+    RNNX_ROW(7), RNNX_ROW(8), RNNX_ROW(9), RNNX_ROW(10), RNNX_ROW(11), RNNX_ROW(12), RNNX_ROW(13), RNNX_ROW(14),
+#endif
+};
+
+static void any_tile(int rows, int64_t columns, int64_t k, const float* a, const float* b, float* c, int64_t ldc,
+                     bool accumulate) {
+  tiles[rows - 1][(columns - 1) / width](columns, k, a, b, c, ldc, accumulate);
+}
+
+#if defined(__AVX512F__)
+RNNX_INLINE vf interleave_low(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+RNNX_INLINE vf interleave_high(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#elif defined(__AVX2__)
+RNNX_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+RNNX_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+#else
+RNNX_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+RNNX_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+#endif
+
+/// Transposes a width x width block by perfect shuffles, one for each bit of the index.
+RNNX_INLINE void transpose(vf (&x)[width]) {
+  for (int round = 1; round < width; round *= 2) {
+    vf y[width];
+#pragma GCC unroll 16
+    for (int i = 0; i < width / 2; i++) {
+      y[2 * i] = interleave_low(x[i], x[i + width / 2]);
+      y[2 * i + 1] = interleave_high(x[i], x[i + width / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < width; i++) x[i] = y[i];
+  }
+}
+
+/// `lines` rows of length k, `stride` apart, to columns: out[j * step + line]; lines at most `width`, `fill` of them written
+/// (zeros beyond `lines`).
+static void turn(int64_t lines, int64_t fill, int64_t k, const float* from, int64_t stride, float* out, int64_t step) {
+  for (int64_t begin = 0; begin < k; begin += width) {
+    const int64_t length = k - begin < width ? k - begin : width;
+    vf block[width];
+    for (int64_t i = 0; i < width; i++)
+      block[i] = i >= lines         ? vf{}
+                 : length == width ? load(from + i * stride + begin)
+                                   : load_part(from + i * stride + begin, length);
+    transpose(block);
+    float* to = out + begin * step;
+    if (fill == width)
+      for (int64_t j = 0; j < length; j++) store(to + j * step, block[j]);
+    else
+      for (int64_t j = 0; j < length; j++) store_part(to + j * step, block[j], fill);
+  }
+}
+
+static void pack_a(bool transposed, int rows, int64_t k, const float* a, int64_t lda, float* out) {
+  for (int first = 0; first < rows; first += width) {
+    const int64_t group = rows - first < width ? rows - first : width;
+    if (!transposed)
+      turn(group, group, k, a + first * lda, lda, out + first, rows);
+    else if (group == width)
+      for (int64_t j = 0; j < k; j++) store(out + j * rows + first, load(a + j * lda + first));
+    else
+      for (int64_t j = 0; j < k; j++) store_part(out + j * rows + first, load_part(a + j * lda + first, group), group);
+  }
+}
+
+static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out) {
+  for (int64_t first = 0; first < panel; first += width) {
+    const int64_t left = columns - first;
+    const int64_t group = left < 0 ? 0 : left < width ? left : width;
+    float* to = out + first;
+    if (group == 0)
+      for (int64_t j = 0; j < k; j++) store(to + j * panel, vf{});
+    else if (transposed)
+      turn(group, width, k, b + first * ldb, ldb, to, panel);
+    else if (group == width)
+      for (int64_t j = 0; j < k; j++) store(to + j * panel, load(b + j * ldb + first));
+    else
+      for (int64_t j = 0; j < k; j++) store(to + j * panel, load_part(b + j * ldb + first, group));
+  }
+}
+
+extern const GemmTable gemm_table;
+const GemmTable gemm_table = {max_rows, panel, any_tile, pack_a, pack_b};
+
+}  // namespace rnnx::RNNX_ISA

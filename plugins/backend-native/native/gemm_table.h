@@ -1,0 +1,24 @@
+#pragma once
+// What gemm.cc needs from each instruction set.
+
+#include <cstdint>
+
+#include "dispatch.h"
+
+namespace rnnx {
+
+struct GemmTable {
+  /// Largest tile of C held in registers: rows and columns.
+  int rows;
+  int columns;
+  /// C[rows,columns] (+)= A·B over k steps. a: [k][rows] packed; b: [k][table.columns] packed, `columns` of them used.
+  void (*tile)(int rows, int64_t columns, int64_t k, const float* a, const float* b, float* c, int64_t ldc,
+               bool accumulate);
+  /// [rows][k] of A (or [k][rows] where transposed) to [k][rows].
+  void (*pack_a)(bool transposed, int rows, int64_t k, const float* a, int64_t lda, float* out);
+  /// [k][columns] of B (or [columns][k] where transposed) to [k][table.columns], zeros in the missing columns.
+  void (*pack_b)(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out);
+};
+RNNX_DECLARE_TABLE(GemmTable, gemm_table)
+
+}  // namespace rnnx

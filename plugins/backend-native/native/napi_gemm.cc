@@ -1,0 +1,26 @@
+#include "gemm.h"
+#include "napi_support.h"
+
+namespace rnnx {
+namespace {
+
+/// gemm(transA, transB, M, N, K, A, B, C, accumulate): C[M,N] = op(A)·op(B), all dense row-major Float32Arrays.
+napi_value dense(Call& call) {
+  const bool transA = call.boolean("transA");
+  const bool transB = call.boolean("transB");
+  const int64_t M = call.size("M");
+  const int64_t N = call.size("N");
+  const int64_t K = call.size("K");
+  const float* A = call.floats("A", M * K);
+  const float* B = call.floats("B", K * N);
+  float* C = call.floats("C", M * N);
+  const bool accumulate = call.boolean("accumulate");
+  gemm(transA, transB, M, N, K, A, transA ? M : K, B, transB ? K : N, C, N, accumulate);
+  return nullptr;
+}
+
+}  // namespace
+
+void register_gemm(napi_env env, napi_value exports) { define(env, exports, "gemm", dense); }
+
+}  // namespace rnnx

@@ -1,0 +1,264 @@
+#include "napi_support.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace rnnx {
+namespace {
+
+struct Refusal {
+  char text[320];
+  bool range;
+};
+
+/// Thrown where Node-API itself has left an exception pending.
+struct Pending {};
+
+struct Function {
+  const char* name;
+  Body body;
+};
+
+const char* type_text(napi_env env, napi_value value) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  switch (type) {
+    case napi_undefined: return "undefined";
+    case napi_null: return "null";
+    case napi_boolean: return "a boolean";
+    case napi_number: return "a number";
+    case napi_string: return "a string";
+    case napi_symbol: return "a symbol";
+    case napi_function: return "a function";
+    case napi_external: return "an external";
+    case napi_bigint: return "a bigint";
+    case napi_object: break;
+  }
+  bool typed = false;
+  napi_is_typedarray(env, value, &typed);
+  if (!typed) return "an object";
+  napi_typedarray_type kind = napi_uint8_array;
+  napi_get_typedarray_info(env, value, &kind, nullptr, nullptr, nullptr, nullptr);
+  switch (kind) {
+    case napi_float32_array: return "a Float32Array";
+    case napi_float64_array: return "a Float64Array";
+    case napi_int32_array: return "an Int32Array";
+    case napi_uint32_array: return "a Uint32Array";
+    case napi_uint8_array: return "a Uint8Array";
+    default: return "a typed array of another type";
+  }
+}
+
+void throw_js(napi_env env, const char* code, const char* text, bool range) {
+  if (range)
+    napi_throw_range_error(env, code, text);
+  else
+    napi_throw_type_error(env, code, text);
+}
+
+napi_value trampoline(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  const Function* function = static_cast<const Function*>(data);
+  try {
+    Call call(env, info, function->name);
+    return function->body(call);
+  } catch (const Refusal& refusal) {
+    throw_js(env, "RNNX_NATIVE_ARGUMENT", refusal.text, refusal.range);
+  } catch (const Pending&) {
+  } catch (const std::bad_alloc&) {
+    throw_js(env, "RNNX_NATIVE_MEMORY", "the native backend got no memory", true);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Call::Call(napi_env environment, napi_callback_info info, const char* function) : env(environment), function_(function) {
+  napi_get_cb_info(env, info, &count_, arguments_, nullptr, nullptr);
+  // Node fills the rest with undefined and reports how many came.
+  if (count_ > most) count_ = most;
+}
+
+napi_value Call::next() {
+  if (taken_ < count_) return arguments_[taken_++];
+  napi_value undefined = nullptr;
+  napi_get_undefined(env, &undefined);
+  return undefined;
+}
+
+napi_value Call::any() { return next(); }
+
+void Call::refuse(const char* name, const char* complaint) {
+  Refusal refusal;
+  refusal.range = true;
+  std::snprintf(refusal.text, sizeof refusal.text, "%s: %s %s", function_, name, complaint);
+  throw refusal;
+}
+
+int64_t Call::size(const char* name, int64_t low, int64_t high) {
+  const napi_value value = next();
+  double number = 0;
+  Refusal refusal;
+  if (napi_get_value_double(env, value, &number) != napi_ok) {
+    refusal.range = false;
+    std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be a whole number, got %s", function_, name,
+                  type_text(env, value));
+    throw refusal;
+  }
+  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) || number != std::floor(number)) {
+    refusal.range = true;
+    std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be a whole number from %lld to %lld, got %g", function_,
+                  name, static_cast<long long>(low), static_cast<long long>(high), number);
+    throw refusal;
+  }
+  return static_cast<int64_t>(number);
+}
+
+double Call::number(const char* name) {
+  const napi_value value = next();
+  double number = 0;
+  if (napi_get_value_double(env, value, &number) == napi_ok) return number;
+  Refusal refusal;
+  refusal.range = false;
+  std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be a number, got %s", function_, name, type_text(env, value));
+  throw refusal;
+}
+
+bool Call::boolean(const char* name) {
+  const napi_value value = next();
+  bool flag = false;
+  if (napi_get_value_bool(env, value, &flag) == napi_ok) return flag;
+  Refusal refusal;
+  refusal.range = false;
+  std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be a boolean, got %s", function_, name,
+                type_text(env, value));
+  throw refusal;
+}
+
+int Call::word(const char* name, const char* const* words, int count) {
+  const napi_value value = next();
+  char text[32] = "";
+  if (napi_get_value_string_utf8(env, value, text, sizeof text, nullptr) == napi_ok)
+    for (int i = 0; i < count; i++)
+      if (std::strcmp(text, words[i]) == 0) return i;
+  Refusal refusal;
+  refusal.range = false;
+  int written = std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be one of", function_, name);
+  for (int i = 0; i < count && written < static_cast<int>(sizeof refusal.text); i++)
+    written += std::snprintf(refusal.text + written, sizeof refusal.text - static_cast<size_t>(written), " '%s'", words[i]);
+  throw refusal;
+}
+
+void* Call::array(const char* name, napi_typedarray_type type, const char* type_name, int64_t length) {
+  const napi_value value = next();
+  bool typed = false;
+  napi_is_typedarray(env, value, &typed);
+  napi_typedarray_type found = napi_int8_array;
+  size_t elements = 0;
+  void* data = nullptr;
+  Refusal refusal;
+  if (!typed || napi_get_typedarray_info(env, value, &found, &elements, &data, nullptr, nullptr) != napi_ok ||
+      found != type) {
+    refusal.range = false;
+    std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be a %s, got %s", function_, name, type_name,
+                  type_text(env, value));
+    throw refusal;
+  }
+  if (static_cast<uint64_t>(length) > elements) {
+    refusal.range = true;
+    std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must have at least %lld elements, got %llu", function_, name,
+                  static_cast<long long>(length), static_cast<unsigned long long>(elements));
+    throw refusal;
+  }
+  return data;
+}
+
+float* Call::floats(const char* name, int64_t length) {
+  return static_cast<float*>(array(name, napi_float32_array, "Float32Array", length));
+}
+
+float* Call::floats_or_null(const char* name, int64_t length) {
+  napi_valuetype type = napi_undefined;
+  if (taken_ < count_) napi_typeof(env, arguments_[taken_], &type);
+  if (type == napi_undefined || type == napi_null) {
+    taken_++;
+    return nullptr;
+  }
+  return floats(name, length);
+}
+
+int32_t* Call::ints(const char* name, int64_t length) {
+  return static_cast<int32_t*>(array(name, napi_int32_array, "Int32Array", length));
+}
+
+uint8_t* Call::bytes(const char* name, int64_t length) {
+  return static_cast<uint8_t*>(array(name, napi_uint8_array, "Uint8Array", length));
+}
+
+int64_t Call::peek_length(const char* name) {
+  const size_t before = taken_;
+  array(name, napi_float32_array, "Float32Array", 0);
+  taken_ = before;
+  size_t elements = 0;
+  napi_get_typedarray_info(env, arguments_[taken_], nullptr, &elements, nullptr, nullptr, nullptr);
+  return static_cast<int64_t>(elements);
+}
+
+void* Call::external(const char* name, const napi_type_tag& tag) {
+  const napi_value value = next();
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  bool fits = false;
+  void* pointer = nullptr;
+  if (type == napi_object && napi_check_object_type_tag(env, value, &tag, &fits) == napi_ok && fits &&
+      napi_unwrap(env, value, &pointer) == napi_ok)
+    return pointer;
+  Refusal refusal;
+  refusal.range = false;
+  std::snprintf(refusal.text, sizeof refusal.text, "%s: %s is no handle of the kind needed, got %s", function_, name,
+                type_text(env, value));
+  throw refusal;
+}
+
+void define(napi_env env, napi_value exports, const char* name, Body body) {
+  // As long as the environment: a few bytes a function.
+  Function* function = new Function{name, body};
+  napi_add_env_cleanup_hook(env, [](void* data) { delete static_cast<Function*>(data); }, function);
+  napi_value value = nullptr;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, trampoline, function, &value) != napi_ok) return;
+  napi_set_named_property(env, exports, name, value);
+}
+
+napi_value wrap(napi_env env, void* pointer, void (*free)(void*), const napi_type_tag& tag) {
+  napi_value object = nullptr;
+  const auto finalize = [](napi_env, void* data, void* hint) { reinterpret_cast<void (*)(void*)>(hint)(data); };
+  if (napi_create_object(env, &object) != napi_ok ||
+      napi_wrap(env, object, pointer, finalize, reinterpret_cast<void*>(free), nullptr) != napi_ok ||
+      napi_type_tag_object(env, object, &tag) != napi_ok) {
+    throw Pending{};
+  }
+  return object;
+}
+
+napi_value make_number(napi_env env, double value) {
+  napi_value result = nullptr;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+napi_value make_boolean(napi_env env, bool value) {
+  napi_value result = nullptr;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+napi_value make_string(napi_env env, const char* value) {
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, value, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+}  // namespace rnnx

@@ -1,0 +1,231 @@
+#include "parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <thread>
+
+namespace rnnx {
+namespace {
+
+constexpr int max_threads = 256;
+constexpr int spins = 4000;
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// CPUs that a control group leaves this process, or a large number where it sets no limit.
+int cgroup_limit() {
+  double quota = 0;
+  double period = 0;
+  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    const int read = std::fscanf(file, "%lf %lf", &quota, &period);
+    std::fclose(file);
+    if (read != 2) quota = 0;
+  } else {
+    const char* paths[] = {"/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"};
+    double* values[] = {&quota, &period};
+    for (int i = 0; i < 2; i++)
+      if (std::FILE* v1 = std::fopen(paths[i], "r")) {
+        if (std::fscanf(v1, "%lf", values[i]) != 1) *values[i] = 0;
+        std::fclose(v1);
+      }
+  }
+  if (!(quota > 0) || !(period > 0)) return max_threads;
+  return std::max(1, static_cast<int>(quota / period + 0.5));
+}
+
+int default_thread_count() {
+  if (const char* asked = std::getenv("RNNX_NATIVE_THREADS")) {
+    const int count = std::atoi(asked);
+    if (count >= 1) return std::min(count, max_threads);
+  }
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, std::min({cores, cgroup_limit(), max_threads}));
+}
+
+/// True on threads that are doing a piece of some loop: loops inside it run in place.
+thread_local bool inside = false;
+
+class Pool {
+ public:
+  void run(int64_t n, int64_t grain, RangeFunction function, void* context, int threads) {
+    start(threads - 1);
+    function_ = function;
+    context_ = context;
+    n_ = n;
+    grain_ = grain;
+    threads_ = threads;
+    seats_.store(threads - 1, std::memory_order_relaxed);
+    next_.store(0, std::memory_order_relaxed);
+    // Opens the job: a new generation with nobody in it. Sequentially consistent against `sleepers_`.
+    const uint64_t generation = (state_.load(std::memory_order_relaxed) >> generation_shift) + 1;
+    state_.store(generation << generation_shift | open_bit);
+    if (sleepers_.load() > 0) {
+      { std::lock_guard<std::mutex> lock(mutex_); }
+      wake_.notify_all();
+    }
+    work();
+    // Closes it, so that nobody enters late, and waits for those who are in.
+    state_.fetch_and(~open_bit);
+    for (int spin = 0; spin < spins; spin++) {
+      if ((state_.load(std::memory_order_acquire) & active_mask) == 0) return;
+      relax();
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    caller_waits_ = true;
+    done_.wait(lock, [this] { return (state_.load() & active_mask) == 0; });
+    caller_waits_ = false;
+  }
+
+  std::mutex in_use;
+
+ private:
+  static constexpr uint64_t active_mask = 0xffff;
+  static constexpr uint64_t open_bit = 1u << 16;
+  static constexpr int generation_shift = 17;
+
+  /// Hands out ranges: a fraction of what is left, down to the grain.
+  void work() {
+    inside = true;
+    int64_t begin = next_.load(std::memory_order_relaxed);
+    while (begin < n_) {
+      const int64_t share = (n_ - begin) / (2 * threads_);
+      const int64_t end = std::min(n_, begin + std::max(grain_, share));
+      if (next_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) {
+        function_(context_, begin, end);
+        begin = next_.load(std::memory_order_relaxed);
+      }
+    }
+    inside = false;
+  }
+
+  bool enter(uint64_t seen) {
+    uint64_t state = state_.load();
+    while (state >> generation_shift == seen && (state & open_bit) != 0)
+      if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) return true;
+    return false;
+  }
+
+  void leave() {
+    const uint64_t before = state_.fetch_sub(1, std::memory_order_acq_rel);
+    if ((before & active_mask) == 1 && (before & open_bit) == 0) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (caller_waits_) done_.notify_all();
+    }
+  }
+
+  void serve() {
+    uint64_t seen = 0;
+    for (;;) {
+      uint64_t generation = wait_for_other_than(seen);
+      seen = generation;
+      if (!enter(generation)) continue;
+      // More threads than this loop may use can exist after the count was lowered.
+      if (seats_.fetch_sub(1, std::memory_order_relaxed) > 0) work();
+      leave();
+    }
+  }
+
+  uint64_t wait_for_other_than(uint64_t seen) {
+    for (int spin = 0; spin < spins; spin++) {
+      const uint64_t generation = state_.load(std::memory_order_acquire) >> generation_shift;
+      if (generation != seen) return generation;
+      relax();
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleepers_.fetch_add(1);
+    uint64_t generation = 0;
+    wake_.wait(lock, [&] { return (generation = state_.load() >> generation_shift) != seen; });
+    sleepers_.fetch_sub(1);
+    return generation;
+  }
+
+  void start(int wanted) {
+    for (; started_ < wanted; started_++) {
+      try {
+        std::thread([this] { serve(); }).detach();
+      } catch (...) {
+        return;  // No more threads to be had: fewer share the work.
+      }
+    }
+  }
+
+  std::atomic<uint64_t> state_{0};
+  alignas(64) std::atomic<int64_t> next_{0};
+  std::atomic<int> seats_{0};
+  int64_t n_ = 0;
+  int64_t grain_ = 1;
+  int threads_ = 1;
+  RangeFunction function_ = nullptr;
+  void* context_ = nullptr;
+  int started_ = 0;
+  alignas(64) std::atomic<int> sleepers_{0};
+  bool caller_waits_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+};
+
+/// Never destroyed: its threads sleep on it when the process exits.
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
+}
+
+std::atomic<int>& count() {
+  static std::atomic<int> instance{default_thread_count()};
+  return instance;
+}
+
+struct Buffers {
+  float* data[static_cast<int>(Scratch::count)] = {};
+  int64_t floats[static_cast<int>(Scratch::count)] = {};
+  ~Buffers() {
+    for (float* each : data) ::operator delete(each, std::align_val_t(64));
+  }
+};
+
+}  // namespace
+
+int thread_count() { return count().load(std::memory_order_relaxed); }
+
+void set_thread_count(int wanted) {
+  count().store(std::min(std::max(wanted, 1), max_threads), std::memory_order_relaxed);
+}
+
+void parallel_run(int64_t n, int64_t grain, RangeFunction function, void* context) {
+  if (n <= 0) return;
+  grain = std::max<int64_t>(grain, 1);
+  const int64_t pieces = (n + grain - 1) / grain;
+  const int threads = static_cast<int>(std::min<int64_t>(thread_count(), pieces));
+  if (threads <= 1 || inside) return function(context, 0, n);
+  Pool& shared = pool();
+  std::unique_lock<std::mutex> lock(shared.in_use, std::try_to_lock);
+  if (!lock.owns_lock()) return function(context, 0, n);
+  shared.run(n, grain, function, context, threads);
+}
+
+float* scratch(Scratch slot, int64_t floats) {
+  thread_local Buffers buffers;
+  const int i = static_cast<int>(slot);
+  if (buffers.floats[i] < floats) {
+    ::operator delete(buffers.data[i], std::align_val_t(64));
+    buffers.data[i] = nullptr;
+    buffers.floats[i] = 0;
+    buffers.data[i] = static_cast<float*>(::operator new(static_cast<size_t>(floats) * sizeof(float), std::align_val_t(64)));
+    buffers.floats[i] = floats;
+  }
+  return buffers.data[i];
+}
+
+}  // namespace rnnx

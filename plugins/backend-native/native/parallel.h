@@ -1,0 +1,34 @@
+#pragma once
+// One pool of threads for the process, used from any number of Node threads.
+
+#include <cstdint>
+
+namespace rnnx {
+
+/// Threads that a loop may use, the caller's included. Default: the cores this process may use (affinity and cgroup
+/// limits), or the environment variable RNNX_NATIVE_THREADS.
+int thread_count();
+
+/// Sets it, at least 1 and at most 256.
+void set_thread_count(int count);
+
+using RangeFunction = void (*)(void* context, int64_t begin, int64_t end);
+void parallel_run(int64_t n, int64_t grain, RangeFunction function, void* context);
+
+/// Calls fn(begin, end) for ranges that cover 0 .. n-1, each at least `grain` long but for the last, on several threads.
+/// Ranges are handed out while the loop runs, large ones first, so a core taken by another process delays little. How the
+/// work is split differs from call to call: no result may depend on it. Within another parallel_for, or while another
+/// Node thread uses the pool, the caller does all the work itself. fn must not throw.
+template <class F>
+inline void parallel_for(int64_t n, int64_t grain, const F& fn) {
+  parallel_run(
+      n, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<const F*>(context))(begin, end); },
+      const_cast<F*>(&fn));
+}
+
+/// Memory of the calling thread, 64-byte aligned, at least `floats` long; contents undefined. Each slot keeps its largest
+/// size until the thread ends, and a second call for a slot invalidates the first.
+enum class Scratch { gemm_a, gemm_b, gemm_edge, loss, sequence, sequence_two, other, count };
+float* scratch(Scratch slot, int64_t floats);
+
+}  // namespace rnnx

@@ -1,0 +1,129 @@
+#pragma once
+// The one place that knows the width of a vector. Only for *_kernels.cc: everything is in rnnx::RNNX_ISA. Written over the
+// vector types of GCC and Clang; intrinsics only where those have no spelling (fused multiply-add, partial loads, roots).
+//
+//   vf: `width` floats; vi: as many int32. Operators + - * / and comparisons work lane by lane; a comparison gives a vi of
+//   0 and -1. Multiplications and additions are never contracted: what should be fused says fma.
+
+#include <cstdint>
+#include <cstring>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define RNNX_INLINE static inline __attribute__((always_inline, unused))
+
+namespace rnnx::RNNX_ISA {
+
+#if defined(__AVX512F__)
+constexpr int width = 16;
+#elif defined(__AVX2__)
+constexpr int width = 8;
+#else
+constexpr int width = 4;
+#endif
+
+typedef float vf __attribute__((vector_size(width * 4)));
+typedef int32_t vi __attribute__((vector_size(width * 4)));
+typedef float vf_unaligned __attribute__((vector_size(width * 4), aligned(4), may_alias));
+typedef int32_t vi_unaligned __attribute__((vector_size(width * 4), aligned(4), may_alias));
+
+RNNX_INLINE vf splat(float x) { return x - vf{}; }
+RNNX_INLINE vi splat_int(int32_t x) { return x - vi{}; }
+RNNX_INLINE vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
+RNNX_INLINE void store(float* p, vf x) { *reinterpret_cast<vf_unaligned*>(p) = x; }
+RNNX_INLINE vi load_int(const int32_t* p) { return *reinterpret_cast<const vi_unaligned*>(p); }
+RNNX_INLINE void store_int(int32_t* p, vi x) { *reinterpret_cast<vi_unaligned*>(p) = x; }
+RNNX_INLINE vi bits(vf x) { return reinterpret_cast<vi>(x); }
+RNNX_INLINE vf from_bits(vi x) { return reinterpret_cast<vf>(x); }
+
+/// The first n lanes (0 <= n <= width) from memory, zeros in the others; touches no byte beyond.
+RNNX_INLINE vf load_part(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  const vi lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return _mm256_maskload_ps(p, reinterpret_cast<__m256i>(static_cast<vi>(lane < static_cast<int32_t>(n))));
+#else
+  vf x = {};
+  std::memcpy(&x, p, static_cast<size_t>(n) * sizeof(float));
+  return x;
+#endif
+}
+
+/// Stores the first n lanes (0 <= n <= width).
+RNNX_INLINE void store_part(float* p, vf x, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), x);
+#elif defined(__AVX2__)
+  const vi lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(static_cast<vi>(lane < static_cast<int32_t>(n))), x);
+#else
+  std::memcpy(p, &x, static_cast<size_t>(n) * sizeof(float));
+#endif
+}
+
+/// a * b + c, rounded once where the instruction set has it, twice on the x86 baseline.
+RNNX_INLINE vf fma(vf a, vf b, vf c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__AVX2__)
+  return _mm256_fmadd_ps(a, b, c);
+#elif defined(__aarch64__)
+  return vfmaq_f32(c, a, b);
+#else
+  return a * b + c;
+#endif
+}
+
+/// Lanes of a where the mask (a comparison's result) is set, of b elsewhere.
+RNNX_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
+
+/// The larger and smaller; the second where either is NaN.
+RNNX_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
+RNNX_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
+
+RNNX_INLINE vf abs(vf x) { return from_bits(bits(x) & 0x7fffffff); }
+/// |magnitude| with the sign bit of `sign`.
+RNNX_INLINE vf copy_sign(vf magnitude, vf sign) {
+  return from_bits((bits(magnitude) & 0x7fffffff) | (bits(sign) & static_cast<int32_t>(0x80000000)));
+}
+
+RNNX_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+/// Towards zero; the lanes must be within int32.
+RNNX_INLINE vi to_int(vf x) { return __builtin_convertvector(x, vi); }
+
+RNNX_INLINE vf sqrt(vf x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xffff, x);  // The unmasked one warns of its own undefined operand.
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(x);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(x);
+#elif defined(__aarch64__)
+  return vsqrtq_f32(x);
+#else
+  for (int i = 0; i < width; i++) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+
+/// Sum of the lanes, by halves.
+RNNX_INLINE float sum_lanes(vf x) {
+  float lane[width];
+  std::memcpy(lane, &x, sizeof x);
+  for (int half = width / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+  return lane[0];
+}
+
+/// Largest lane; NaN lanes are not looked for.
+RNNX_INLINE float max_lanes(vf x) {
+  float most = x[0];
+  for (int i = 1; i < width; i++) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+}  // namespace rnnx::RNNX_ISA
