@@ -9,7 +9,18 @@
 
 namespace rnnx {
 
-void register_gemm(napi_env env, napi_value exports);
+using Register = void(napi_env env, napi_value exports);
+Register register_gemm;
+__attribute__((weak)) Register register_elementwise;
+__attribute__((weak)) Register register_reduce;
+__attribute__((weak)) Register register_strided;
+__attribute__((weak)) Register register_sequence;
+__attribute__((weak)) Register register_losses;
+__attribute__((weak)) Register register_optimizers;
+__attribute__((weak)) Register register_random;
+void register_elementwise(napi_env env, napi_value exports);
+void register_reduce(napi_env env, napi_value exports);
+void register_strided(napi_env env, napi_value exports);
 
 namespace {
 
@@ -32,6 +43,9 @@ napi_value initialize(napi_env env, napi_value exports) {
     return nullptr;
   });
   register_gemm(env, exports);
+  register_elementwise(env, exports);
+  register_reduce(env, exports);
+  register_strided(env, exports);
   return exports;
 }
 
