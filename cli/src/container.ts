@@ -53,22 +53,13 @@ export function createRunScope(registry: PluginRegistry, config: ExperimentConfi
     regularizers() {
       if (config.regularizers.length === 0) return []; // tsyringe has no empty "all"
       const instances = container.resolveAll<Regularizer>(Regularizer as unknown as InjectionToken<Regularizer>);
-      const names = uniqueNames(config.regularizers);
-      return instances.map((regularizer, i) => ({ name: names[i]!, regularizer }));
+      return instances.map((regularizer, i) => {
+        const ref = config.regularizers[i]!;
+        return { name: typeof ref === 'string' ? ref : ref.name, regularizer };
+      });
     },
     dispose: async () => {
       await container.dispose();
     },
   };
-}
-
-/** `dropout`, `noisin`, `dropout-2`: parameters and random streams are named after them. */
-function uniqueNames(refs: readonly PluginRef[]): string[] {
-  const seen = new Map<string, number>();
-  return refs.map((ref) => {
-    const name = typeof ref === 'string' ? ref : ref.name;
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return count === 1 ? name : `${name}-${count}`;
-  });
 }

@@ -16,6 +16,7 @@ export * from './experiment/schema.js';
 export * from './model/initializers.js';
 export * from './model/likelihoods.js';
 export * from './model/model.js';
+export type { NamedRegularizer } from './model/regularizers.js';
 export * from './model/sequence-model.js';
 export * from './random/philox.js';
 export * from './random/rng.js';

@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 /**
  * Where a regularizer acts. `layer` counts from 0 at the input; sites marked (model) have no layer.
  *
- * - `embedding` (model): rows of the embedding table, whole word types (Gal); value `[V]`
+ * - `embedding` (model): rows of the embedding table, whole word types (Gal); value `[V]`, or `[B, V]` by example
  * - `input`: x_t as it enters the input product, `[B, I]`
  * - `initial`: h_0, where the state begins at zero; value `[1, 1|B, H]`
  * - `recurrent`: h_{t-1} as it enters the recurrent product; the carried state is untouched, `[B, H]`

@@ -69,6 +69,8 @@ export interface PenaltyContext {
   readonly parameters: Weights;
   /** Hidden states that went up from each layer, `[T, B, H]`, before and after the site `output`. */
   readonly activations: readonly { readonly hidden: Tensor; readonly output: Tensor }[];
+  /** `[T, B]`, 1 counts and 0 is padding; absent where all count. */
+  readonly mask?: Tensor;
 }
 
 /** Monte Carlo copies of every example; each copy has its own noise and carried state. */

@@ -2,27 +2,18 @@ import * as tf from '@tensorflow/tfjs';
 import type { Cell, CellLayout, CellState } from '../contracts/cell.js';
 import type { Task } from '../contracts/dataset-provider.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
-import type {
-  LayerShape,
-  ModelShape,
-  MonteCarlo,
-  PenaltyContext,
-  PerturbContext,
-  Regularizer,
-} from '../contracts/regularizer.js';
+import type { ModelShape, MonteCarlo, PenaltyContext, PerturbContext } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { ModelConfig } from '../experiment/config.js';
+import { splitEvenly, unstackSteps } from '../recurrence/pieces.js';
 import { SitePlan } from '../recurrence/site-plan.js';
 import { unroll } from '../recurrence/unroll.js';
 import { type InitializerSpec, initializeParameter } from './initializers.js';
+import { checkTying, layerShape } from './layout.js';
 import { likelihoods, naturalParameters } from './likelihoods.js';
 import type { GradientResult, Minibatch, ModelState, PassOptions, PassResult, SequenceModel } from './model.js';
 import { averageCopies, countedSum, tileCopies } from './monte-carlo.js';
-
-export interface NamedRegularizer {
-  readonly name: string;
-  readonly regularizer: Regularizer;
-}
+import { combineMonteCarlo, type NamedRegularizer, type Owned, ownRegularizers, scoped } from './regularizers.js';
 
 export interface SequenceModelOptions {
   readonly config: ModelConfig;
@@ -46,16 +37,11 @@ export function createSequenceModel(options: SequenceModelOptions): SequenceMode
   return new StackedModel(options);
 }
 
-interface Owned {
-  readonly owner: string;
-  readonly regularizer: Regularizer;
-  readonly parameters: readonly ParameterSpec[];
-}
-
 interface Forward {
   readonly nll: tf.Scalar;
   readonly state: ModelState;
   readonly activations: PenaltyContext['activations'];
+  readonly mask: tf.Tensor | undefined;
 }
 
 class StackedModel implements SequenceModel {
@@ -90,7 +76,7 @@ class StackedModel implements SequenceModel {
       ),
       outputWeight: [outputs, config.hiddenSize],
     };
-    this.#regularizers = own(regularizers, this.shape);
+    this.#regularizers = ownRegularizers(regularizers, this.shape);
     this.monteCarlo = combineMonteCarlo(regularizers);
     this.estimationBatches = Math.max(0, ...regularizers.map(({ regularizer }) => regularizer.estimationBatches ?? 0));
 
@@ -225,11 +211,12 @@ class StackedModel implements SequenceModel {
       likelihoods[kind].nll(flat(x), w, outputBias(weights), y, v && flat(v));
     let nll: tf.Tensor1D; // [T·K·B]
     if (Array.isArray(weight)) {
-      const [xs, ys] = [tf.unstack(top, 0), tf.split(targets, batch.steps, 0)];
-      const vs = variance && tf.unstack(variance, 0);
+      const [xs, ys] = [unstackSteps(top), splitEvenly(targets, batch.steps, 0)];
+      const vs = variance && unstackSteps(variance);
       nll = tf.concat(xs.map((x, t) => nllOf(weight[t], x, vs?.[t], ys[t]!)));
     } else nll = nllOf(weight as tf.Tensor2D, top, variance, targets);
-    return { nll: countedSum(nll, batch, options), state: next, activations };
+    const mask = maskOf(batch, options.copies);
+    return { nll: countedSum(nll, batch, options), state: next, activations, mask };
   }
 
   #inputs(weights: Weights, batch: Minibatch, copies: number, plan: SitePlan): tf.Tensor3D {
@@ -241,13 +228,14 @@ class StackedModel implements SequenceModel {
     const ids = tileCopies(batch.inputs, batch.steps, batch.batch, undefined, copies) as tf.Tensor1D; // [T·K·B]
     let embedded = tf.gather(weights.embedding!, ids);
     const scale = plan.embeddingScale();
-    if (scale !== undefined) embedded = tf.mul(embedded, tf.expandDims(tf.gather(scale, ids), 1));
+    if (scale !== undefined)
+      embedded = tf.mul(embedded, tf.expandDims(scaleOfTokens(scale, ids, rows, batch.steps), 1));
     return tf.reshape(embedded, [batch.steps, rows, -1]);
   }
 
   #plan(weights: Weights, { steps, start = 0, ...data }: Minibatch, batch: number, options: PassOptions): SitePlan {
     const { phase, rng, observe, copies } = options;
-    const mask = data.mask === null ? {} : { mask: tf.tile(tf.tensor2d(data.mask, [steps, data.batch]), [1, copies]) };
+    const mask = maskOf({ steps, ...data }, copies);
     const perturbations = this.#regularizers.flatMap(({ owner, regularizer }) => {
       const context: PerturbContext = {
         phase,
@@ -258,7 +246,7 @@ class StackedModel implements SequenceModel {
         rng: rng.stream(owner),
         parameters: scoped(weights, owner),
         statistics: phase === 'train' ? {} : scoped(weights, `statistics/${owner}`),
-        ...mask,
+        ...(mask && { mask }),
         ...(observe && { observe: (name, value) => observe(`${owner}/${name}`, tf.keep(tf.clone(value))) }),
       };
       return regularizer.perturb(context).map((perturbation) => ({ owner, perturbation }));
@@ -276,11 +264,17 @@ class StackedModel implements SequenceModel {
         weights,
         parameters: scoped(weights, owner),
         activations: forward.activations,
+        ...(forward.mask && { mask: forward.mask }),
       });
       if (penalty !== undefined) total = tf.add(total, penalty);
     }
     return total as tf.Scalar;
   }
+}
+
+/** `[T, K·B]`, or `undefined` where every prediction counts. */
+function maskOf({ mask, steps, batch }: Minibatch, copies: number): tf.Tensor | undefined {
+  return mask === null ? undefined : tf.tile(tf.tensor2d(mask, [steps, batch]), [1, copies]);
 }
 
 /** `tf.tidy` for results whose type it cannot express. */
@@ -310,76 +304,10 @@ function outputBias(weights: Weights): tf.Tensor1D {
   return weights['output/bias'] as tf.Tensor1D;
 }
 
-/** The parameters under a prefix, by the names under which they were declared. */
-function scoped(weights: Weights, prefix: string): Weights {
-  const scope: Record<string, tf.Tensor> = {};
-  for (const [name, value] of Object.entries(weights))
-    if (name.startsWith(`${prefix}/`)) scope[name.slice(prefix.length + 1)] = value;
-  return scope;
-}
-
-function layerShape(layout: CellLayout, inputSize: number, hiddenSize: number): LayerShape {
-  const named = (name: string) => {
-    const spec = layout.parameters.find((parameter) => parameter.name === name);
-    if (spec === undefined)
-      throw new RnnxError(
-        'RNNX_SHAPE_MISMATCH',
-        `The cell's layout names a weight "${name}" that it does not declare`,
-        {
-          expected: layout.parameters.map((parameter) => parameter.name).join(', '),
-          remedy: 'declare it in the parameters of the cell’s build',
-        },
-      );
-    return { name, shape: spec.shape };
-  };
-  return {
-    inputSize,
-    hiddenSize,
-    gates: layout.gates.length,
-    inputWeight: named(layout.inputWeight),
-    recurrentWeights: layout.recurrentWeights.map(named),
-  };
-}
-
-/** Gives each regularizer a name of its own (`dropout`, `dropout-2`) and asks for its parameters. */
-function own(regularizers: readonly NamedRegularizer[], shape: ModelShape): Owned[] {
-  const seen = new Map<string, number>();
-  return regularizers.map(({ name, regularizer }) => {
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    const owner = count === 1 ? name : `${name}-${count}`;
-    return { owner, regularizer, parameters: regularizer.parameters?.(shape) ?? [] };
-  });
-}
-
-function combineMonteCarlo(regularizers: readonly NamedRegularizer[]): MonteCarlo {
-  const wishes = regularizers.flatMap(({ regularizer }) => regularizer.monteCarlo ?? []);
-  const sampling = wishes.filter((wish) => wish.evaluate > 0);
-  const averages = new Set(sampling.map((wish) => wish.average));
-  if (averages.size > 1)
-    throw new RnnxError(
-      'RNNX_OPTION_CONFLICT',
-      'Two regularizers want their Monte Carlo evaluations averaged in two ways',
-      {
-        got: [...averages].join(' and '),
-        expected: 'one way for the whole model',
-        remedy: 'give the regularizers the same evaluation',
-      },
-    );
-  return {
-    train: Math.max(1, ...wishes.map((wish) => wish.train)),
-    evaluate: Math.max(0, ...wishes.map((wish) => wish.evaluate)),
-    average: sampling[0]?.average ?? 'probabilities',
-  };
-}
-
-function checkTying(config: ModelConfig, tokens: boolean): void {
-  const { tied, hiddenSize, embeddingSize } = config;
-  if (!tied || !tokens) return;
-  if (embeddingSize !== null && embeddingSize !== hiddenSize)
-    throw new RnnxError('RNNX_OPTION_CONFLICT', 'Tied weights need an embedding as wide as the hidden state', {
-      got: `embeddingSize ${embeddingSize}, hiddenSize ${hiddenSize}`,
-      expected: 'the same number, or "tied": false',
-      remedy: 'set model.embeddingSize to null or model.tied to false',
-    });
+/** Scale of each token, `[T·K·B]`, from one by word type for all examples, `[V]`, or for each, `[K·B, V]`. */
+function scaleOfTokens(scale: tf.Tensor, ids: tf.Tensor1D, rows: number, steps: number): tf.Tensor {
+  if (scale.rank === 1) return tf.gather(scale, ids);
+  const vocabulary = scale.shape[1]!;
+  const offsets = tf.tile(tf.range(0, rows * vocabulary, vocabulary, 'int32'), [steps]);
+  return tf.gather(tf.reshape(scale, [-1]), tf.add(offsets, ids));
 }

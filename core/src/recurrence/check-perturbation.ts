@@ -78,8 +78,9 @@ export function checkPerturbation(
     return;
   }
   if (site === 'embedding') {
-    if (rank !== 1 || shape[0] !== model.vocabularySize)
-      refuse('value at "embedding"', shown, `[${model.vocabularySize}]`);
+    const [types, fits] = [model.vocabularySize, shape.at(-1) === model.vocabularySize];
+    if (!fits || rank > 2 || (rank === 2 && shape[0] !== batch))
+      refuse('value at "embedding"', shown, `[${types}] or [${batch}, ${types}]`);
     return;
   }
   const width = siteWidth(site, layer!);

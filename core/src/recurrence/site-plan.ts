@@ -4,6 +4,7 @@ import type { ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import { checkPerturbation } from './check-perturbation.js';
 import type { FusedPerturbation } from './fused.js';
+import { unstackSteps } from './pieces.js';
 
 const recurrenceSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'readout', 'cell', 'hidden'] as const;
 
@@ -175,7 +176,7 @@ function cutIntoSteps(perturbation: Perturbation): readonly tf.Tensor[] | undefi
   const { value } = perturbation;
   if (value.rank < 3) return undefined;
   // A first dimension of 1 is the same for all steps; for a weight it means that there is one step.
-  return value.shape[0] === 1 ? [tf.squeeze(value, [0])] : tf.unstack(value, 0);
+  return unstackSteps(value);
 }
 
 function stepValue(entry: Entry, t: number): tf.Tensor {

@@ -3,6 +3,7 @@ import type { Cell, CellLayout, CellSites, CellState } from '../contracts/cell.j
 import type { Weights } from '../contracts/parameters.js';
 import { RnnxError } from '../errors.js';
 import { fusedKernels } from './fused.js';
+import { splitEvenly, unstackSteps } from './pieces.js';
 import type { SitePlan } from './site-plan.js';
 
 export interface UnrolledLayer {
@@ -46,7 +47,7 @@ export function unroll(
       output: plan.applyToSequence('output', layer, fused.hidden) as tf.Tensor3D,
       variance: undefined,
     };
-  const products = tf.unstack(product, 0) as tf.Tensor2D[];
+  const products = unstackSteps(product) as tf.Tensor2D[];
   const spreads = operand && inputVariance(layout, weights, operand.variance as tf.Tensor3D);
   const recurrent = recurrentProducts(layout, weights, plan, layer);
   const hidden: tf.Tensor2D[] = [];
@@ -107,7 +108,7 @@ function begin(state: CellState, plan: SitePlan, layer: number): CellState {
 
 /** Variance of the input product of all steps, `v · W_x²`, cut into steps. */
 function inputVariance(layout: CellLayout, weights: Weights, variance: tf.Tensor3D): tf.Tensor2D[] {
-  return tf.unstack(timesAll(variance, tf.square(weights[layout.inputWeight]!)), 0) as tf.Tensor2D[];
+  return unstackSteps(timesAll(variance, tf.square(weights[layout.inputWeight]!))) as tf.Tensor2D[];
 }
 
 function perturbState(plan: SitePlan, layer: number, t: number, previous: CellState, next: CellState): CellState {
@@ -155,7 +156,7 @@ function byGate(
   weight: MaybeStepwise,
   times: (operand: tf.Tensor, weight: MaybeStepwise) => tf.Tensor,
 ): tf.Tensor {
-  const columns = (w: tf.Tensor): tf.Tensor[] => tf.split(w, operands.length, 1);
+  const columns = (w: tf.Tensor): tf.Tensor[] => splitEvenly(w, operands.length, 1);
   const stepwise = Array.isArray(weight) ? (weight as tf.Tensor[]).map(columns) : undefined;
   const shared = stepwise === undefined ? columns(weight as tf.Tensor) : undefined;
   const parts = operands.map((operand, g) =>
