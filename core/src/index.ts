@@ -1,3 +1,4 @@
+export { startBackend } from './backend/start.js';
 export * from './contracts/backend.js';
 export * from './contracts/cell.js';
 export * from './contracts/dataset-provider.js';

@@ -1,8 +1,7 @@
-import { type Backend, type BackendStatus, definePlugin } from '@rnnx/core';
+import { type Backend, type BackendStatus, definePlugin, startBackend } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { replaceCpuKernels } from './kernels/cpu.js';
 import { quietCpuBackend } from './kernels/fill.js';
-import { startBackend } from './start.js';
 
 class Cpu implements Backend {
   readonly tfjsName = 'cpu';

@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
-import { type Backend, type BackendStatus, definePlugin, RnnxError } from '@rnnx/core';
+import { type Backend, type BackendStatus, definePlugin, RnnxError, startBackend } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
-import { startBackend } from './start.js';
 
 const packages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 

@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type Backend, type BackendStatus, definePlugin, RnnxError } from '@rnnx/core';
+import { type Backend, type BackendStatus, definePlugin, RnnxError, startBackend } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { completeWasmKernels } from './kernels/wasm.js';
-import { startBackend } from './start.js';
 
 const packageName = '@tensorflow/tfjs-backend-wasm';
 const remedy = `npm install ${packageName}@${tf.version['tfjs-core']}`;

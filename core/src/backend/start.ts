@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { mendGradients } from './kernels/gradients.js';
+import { mendGradients } from './mend-gradients.js';
 
 /**
  * Makes a backend tfjs's current one, mends tfjs's gradients, and tries it out. Where that fails the one before is current again: tfjs by
