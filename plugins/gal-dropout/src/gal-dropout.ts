@@ -22,15 +22,14 @@ export interface GalDropoutOptions {
  * carried state stays whole. `output` masks what the output layer reads. `embedding` drops word types: a row of the
  * embedding, hence every occurrence of the word.
  *
- * Masks: `input` and `recurrent` `[1, B, N]` or `[1, B, G, N]`, `output` `[1, B, H]`, `embedding` `[V]`. A sequence is the
+ * Masks: `input` and `recurrent` `[1, B, N]` or `[1, B, G, N]`, `output` `[1, B, H]`, `embedding` `[B, V]`. A sequence is the
  * T steps of one minibatch. Sites of the same names (scale).
  *
  * Evaluation: by the expectation (`samples: 0`), or by S passes with masks whose predictive probabilities are averaged.
  * Weight decay: λ Σ ‖W‖² over all matrices, the embedding included, added to the training loss, from the KL term of the
  * variational bound. `decayBiases` adds the biases, which the authors' code decays too.
  *
- * Departure: the paper drops word types per example. Here the examples of a minibatch share the draw, also the S copies
- * of a Monte Carlo evaluation. Errors: RNNX_CONFIG_INVALID for a rate outside [0, 1); RNNX_SITE_UNSUPPORTED for a rate
+ * Errors: RNNX_CONFIG_INVALID for a rate outside [0, 1); RNNX_SITE_UNSUPPORTED for a rate
  * `embedding` above 0 in a model of frames.
  *
  * Source: Gal and Ghahramani 2016, sections 4 and 4.2.
@@ -88,7 +87,7 @@ function createGalDropout(options: GalDropoutOptions): Regularizer {
       const top = [1, batch, model.layers[last]!.hiddenSize];
       return [
         // Without a vocabulary the size does not matter: the site is refused.
-        ...scale(options.embedding, rng.stream('embedding'), [model.vocabularySize ?? 1], { site: 'embedding' }),
+        ...scale(options.embedding, rng.stream('embedding'), [batch, model.vocabularySize ?? 1], { site: 'embedding' }),
         ...model.layers.flatMap(({ inputSize, hiddenSize, gates: count }, layer) => {
           const at = (site: 'input' | 'recurrent', size: number) => {
             const shape = gates === 'tied' || count === 1 ? [1, batch, size] : [1, batch, count, size];

@@ -52,8 +52,8 @@ class Technique:
 
 class Gal(Technique):
     def embedded(self, ids, x):
-        keep = self.bits("embedding")[ids] / (1 - self.options["embedding"])
-        return x * keep[:, None]
+        kept = self.bits("embedding")[torch.arange(len(ids)), ids]  # [B, V] at each example's word
+        return x * kept[:, None] / (1 - self.options["embedding"])
 
     def by_gate(self, site, l, gate, x):
         mask = self.bits(site, l)[0]  # [B, N] or [B, G, N]

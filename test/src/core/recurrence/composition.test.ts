@@ -218,6 +218,26 @@ describe('composition of perturbations', () => {
     tf.dispose([weights, nll, state as never]);
   });
 
+  it('scales word types by example', async () => {
+    const drop = regularizer('types', () => ({
+      site: 'embedding',
+      kind: 'scale',
+      value: tf.tensor2d([0, 1, 2, 1, 0, 1, 3, 1, 1, 0, 4, 1, 0.5, 1], [batch, 7]),
+    }));
+    const all = regularizer('all', () => ({
+      site: 'embedding',
+      kind: 'scale',
+      value: tf.tensor2d([0, 1, 2, 1, 0, 1, 3, 0, 1, 2, 1, 0, 1, 3], [batch, 7]),
+    }));
+    const shared = regularizer('types', () => ({
+      site: 'embedding',
+      kind: 'scale',
+      value: tf.tensor1d([0, 1, 2, 1, 0, 1, 3]),
+    }));
+    expect(await nllOf([all])).to.equal(await nllOf([shared]));
+    expect(await nllOf([drop])).not.to.equal(await nllOf([shared]));
+  });
+
   it('applies a map with its place in layer and time', async () => {
     const seen: string[] = [];
     const map = regularizer('map', () => ({

@@ -24,7 +24,7 @@ describe('gal-dropout', () => {
   it('masks word types, the input and the recurrent operand of every layer, and the output', async () => {
     const made = await draw({ name, ...rates }, context([6, 7], { steps: 4, batch: 5, model: lstmShape([6, 7], 9) }));
     expect(places(made)).to.deep.equal([
-      'embedding scale [9]',
+      'embedding scale [5,9]',
       'input/0 scale [1,5,6]',
       'recurrent/0 scale [1,5,6]',
       'input/1 scale [1,5,6]',
