@@ -46,6 +46,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   register_elementwise(env, exports);
   register_reduce(env, exports);
   register_strided(env, exports);
+  if (register_sequence) register_sequence(env, exports);
   return exports;
 }
 

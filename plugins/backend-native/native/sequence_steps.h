@@ -1,0 +1,42 @@
+#pragma once
+// The elementwise part of one step, on columns [begin, end) of all examples, as tables of one instruction set.
+
+#include "dispatch.h"
+#include "sequence.h"
+
+namespace rnnx {
+
+struct SequenceSteps {
+  /// From the recurrent products of step t to its state; gru_before: to the candidate's operand.
+  void (*forward)(const SequenceForward&, int64_t t, int64_t begin, int64_t end);
+  /// gru_before: from the candidate's product to the state.
+  void (*forward_candidate)(const SequenceForward&, int64_t t, int64_t begin, int64_t end);
+  /// From the gradients of h_t and what step t + 1 sent back to those of the products; gru_before: without the reset gate.
+  void (*backward)(const SequenceBackward&, int64_t t, int64_t begin, int64_t end);
+  /// gru_before: the reset gate, from the gradient of the candidate's operand in d_operand.
+  void (*backward_reset)(const SequenceBackward&, int64_t t, int64_t begin, int64_t end);
+};
+
+struct OperandSteps {
+  /// h before step t to the operand of its product.
+  void (*forward)(const SequenceForward&, int64_t t, int64_t begin, int64_t end);
+  /// d_operand from that of the operand of step t to that of h.
+  void (*backward)(const SequenceBackward&, int64_t t, int64_t begin, int64_t end);
+};
+
+RNNX_DECLARE_TABLE(SequenceSteps, lstm_steps)
+RNNX_DECLARE_TABLE(SequenceSteps, gru_after_steps)
+RNNX_DECLARE_TABLE(SequenceSteps, gru_before_steps)
+RNNX_DECLARE_TABLE(SequenceSteps, rnn_tanh_steps)
+RNNX_DECLARE_TABLE(SequenceSteps, rnn_sigmoid_steps)
+RNNX_DECLARE_TABLE(SequenceSteps, rnn_relu_steps)
+RNNX_DECLARE_TABLE(OperandSteps, operand_steps)
+
+/// The state's slot before (`0`) or after (`1`) step t.
+inline int64_t state_slot(const SequenceLayout& layout, int64_t steps, int64_t t, int64_t after) {
+  return layout.slots == steps ? t + after : (t + after) % 2;
+}
+/// The slot of what belongs to step t.
+inline int64_t step_slot(const SequenceLayout& layout, int64_t t) { return layout.slots == 1 ? 0 : t; }
+
+}  // namespace rnnx
