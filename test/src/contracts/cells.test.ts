@@ -1,4 +1,5 @@
 import { gru, lstm, rnn } from '@rnnx/cells';
+import { fastDropout } from '@rnnx/fast-dropout';
 import { cellContract } from '../kit/index.js';
 
 const starts = {
@@ -30,4 +31,26 @@ cellContract(rnn, {
   ],
   variations: starts,
   invalid: [unfitStart, { options: { activation: 'softmax' }, code: 'RNNX_CONFIG_INVALID' }],
+});
+
+cellContract(fastDropout, {
+  valid: [
+    { options: { input: 0.2, recurrent: 0.3, output: 0.1 }, carries: ['h', 'variance'], task: 'bernoulli' },
+    { options: { recurrent: 0, moments: 'quadrature', nodes: 6 }, carries: ['variance'], task: 'gaussian' },
+    { options: { recurrent: 0.3, activation: 'relu' }, carries: ['h', 'variance'], task: 'bernoulli' },
+  ],
+  variations: {
+    ...starts,
+    activation: ['sigmoid'],
+    input: [0.4],
+    recurrent: [0.1],
+    output: [0.4],
+    moments: ['closed-form'],
+    nodes: [9],
+  },
+  invalid: [
+    unfitStart,
+    { options: { input: 1 }, code: 'RNNX_CONFIG_INVALID' },
+    { options: { nodes: 1 }, code: 'RNNX_CONFIG_INVALID' },
+  ],
 });
