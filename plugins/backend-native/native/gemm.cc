@@ -22,8 +22,8 @@ namespace {
 constexpr int64_t block_steps = 384;
 /// Panels worked on together, so that a tile of A is used from the nearest cache; their packed block stays in the next.
 constexpr int64_t group_panels = 4;
-/// Tiles of A that one piece of work goes through at most: its share of A stays in the second cache.
-constexpr int64_t chunk_tiles = 24;
+/// Tiles of A that one piece of work goes through at most. B is packed anew for each, A streams by.
+constexpr int64_t chunk_tiles = 64;
 /// Multiplications below which it does not pay to wake another thread.
 constexpr int64_t worthwhile = 1 << 17;
 
@@ -60,10 +60,9 @@ void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64
       const int64_t k0 = steps.begin(block);
       const int64_t k = steps.size(block);
       if (!B.packed)
-        for (int64_t p = first; p < last; p++)
-          isa.pack_b(B.transposed, std::min(nr, N - p * nr), k,
-                     B.transposed ? B.data + p * nr * B.stride + k0 : B.data + k0 * B.stride + p * nr, B.stride,
-                     local + (p - first) * k * nr);
+        isa.pack_b(B.transposed, std::min(last * nr, N) - first * nr, k,
+                   B.transposed ? B.data + first * nr * B.stride + k0 : B.data + k0 * B.stride + first * nr, B.stride,
+                   local);
       for (int64_t t = tile_begin; t < tile_end; t++) {
         const int64_t row = tiles.begin(t);
         const float* a = packedA + k0 * M + row * k;
@@ -146,9 +145,8 @@ PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) 
   packed->data = static_cast<float*>(
       ::operator new(static_cast<size_t>(std::max<int64_t>(1, panels * K * nr)) * sizeof(float), std::align_val_t(64)));
   parallel_for(panels, 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; p++)
-      isa.pack_b(transB, std::min(nr, N - p * nr), K, transB ? B + p * nr * ldb : B + p * nr, ldb,
-                 packed->data + p * K * nr);
+    isa.pack_b(transB, std::min(nr * end, N) - begin * nr, K, transB ? B + begin * nr * ldb : B + begin * nr, ldb,
+               packed->data + begin * K * nr);
   });
   return packed.release();
 }

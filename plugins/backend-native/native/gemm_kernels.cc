@@ -144,20 +144,33 @@ static void pack_a(bool transposed, int rows, int64_t k, const float* a, int64_t
   }
 }
 
-static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out) {
-  for (int64_t first = 0; first < panel; first += width) {
-    const int64_t left = columns - first;
-    const int64_t group = left < 0 ? 0 : left < width ? left : width;
-    float* to = out + first;
-    if (group == 0)
-      for (int64_t j = 0; j < k; j++) store(to + j * panel, vf{});
-    else if (transposed)
-      turn(group, width, k, b + first * ldb, ldb, to, panel);
-    else if (group == width)
-      for (int64_t j = 0; j < k; j++) store(to + j * panel, load(b + j * ldb + first));
-    else
-      for (int64_t j = 0; j < k; j++) store(to + j * panel, load_part(b + j * ldb + first, group));
+/// One row of B after the other, across all panels: rows of a wide matrix lie pages apart, so each is read once.
+static void pack_b_rows(int64_t columns, int64_t k, const float* b, int64_t ldb, float* out) {
+  const int64_t panels = (columns + panel - 1) / panel;
+  const int64_t whole = columns / width * width;
+  for (int64_t j = 0; j < k; j++, b += ldb, out += panel) {
+    if (j + 4 < k)
+      for (int64_t i = 0; i < columns; i += 16) __builtin_prefetch(b + 4 * ldb + i);
+    int64_t i = 0;
+    for (int64_t p = 0; p < panels; p++) {
+      float* to = out + p * k * panel;
+#pragma GCC unroll 4
+      for (int v = 0; v < max_vectors; v++, i += width)
+        store(to + v * width, i < whole ? load(b + i) : i < columns ? load_part(b + i, columns - i) : vf{});
+    }
   }
+}
+
+static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out) {
+  if (!transposed) return pack_b_rows(columns, k, b, ldb, out);
+  for (int64_t begin = 0; begin < columns; begin += panel, out += k * panel)
+    for (int64_t first = 0; first < panel; first += width) {
+      const int64_t left = columns - begin - first;
+      if (left > 0)
+        turn(left < width ? left : width, width, k, b + (begin + first) * ldb, ldb, out + first, panel);
+      else
+        for (int64_t j = 0; j < k; j++) store(out + first + j * panel, vf{});
+    }
 }
 
 extern const GemmTable gemm_table;

@@ -16,7 +16,7 @@ struct GemmTable {
                bool accumulate);
   /// [rows][k] of A (or [k][rows] where transposed) to [k][rows].
   void (*pack_a)(bool transposed, int rows, int64_t k, const float* a, int64_t lda, float* out);
-  /// [k][columns] of B (or [columns][k] where transposed) to [k][table.columns], zeros in the missing columns.
+  /// [k][columns] of B (or [columns][k] where transposed) to panels [k][table.columns], zeros in the missing columns.
   void (*pack_b)(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out);
 };
 RNNX_DECLARE_TABLE(GemmTable, gemm_table)
