@@ -1,0 +1,54 @@
+/** The addon's functions over whole sequences, arguments in the order of native/napi_sequences.cc. Arrays may be longer. */
+export interface SequenceAddon {
+  /** Floats that a forward pass for training keeps for its backward pass. */
+  sequenceMemory(
+    cell: number,
+    steps: number,
+    batch: number,
+    units: number,
+    perturbationCount: number,
+    perturbationTable: Int32Array,
+  ): number;
+
+  /** Fills `hidden` `[T, B, H]` and the last state; keeps nothing where `memory` is null. */
+  sequenceForward(
+    cell: number,
+    steps: number,
+    batch: number,
+    units: number,
+    perturbationCount: number,
+    /** `[count, 5]`: site, kind and the value's shape `[1|T, 1|B, 1|N]`. */
+    perturbationTable: Int32Array,
+    values: readonly Float32Array[],
+    recurrent: Float32Array,
+    candidate: Float32Array | null,
+    recurrentBias: Float32Array | null,
+    product: Float32Array,
+    initialHidden: Float32Array,
+    initialCell: Float32Array | null,
+    memory: Float32Array | null,
+    hidden: Float32Array,
+    lastHidden: Float32Array,
+    lastCell: Float32Array | null,
+  ): void;
+
+  /** Fills all gradients. Those of values, and `dBias`, must hold zeros. */
+  sequenceBackward(
+    cell: number,
+    steps: number,
+    batch: number,
+    units: number,
+    perturbationCount: number,
+    perturbationTable: Int32Array,
+    values: readonly Float32Array[],
+    gradients: readonly (Float32Array | null)[],
+    recurrent: Float32Array,
+    candidate: Float32Array | null,
+    memory: Float32Array,
+    dHidden: Float32Array,
+    dProduct: Float32Array,
+    dRecurrent: Float32Array,
+    dCandidate: Float32Array | null,
+    dBias: Float32Array | null,
+  ): void;
+}
