@@ -130,7 +130,6 @@ const broken: Record<
       'same-seed': /made anew/,
       streams: /minibatches that follow each other share noise/,
       evaluation: /has no noise at/,
-      gradients: /differences say/,
     },
   },
   'numbers from a counter': {

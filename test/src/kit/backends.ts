@@ -9,11 +9,21 @@ export const backendTolerance = 1e-4;
 /** The backends that every machine has. */
 export const portableBackends: readonly AnyPlugin[] = [cpu, wasm];
 
+let started: Promise<Backend> | undefined;
+
+async function startCpu(): Promise<Backend> {
+  const backend: Backend = new PluginRegistry([cpu]).create('backend', 'cpu');
+  await backend.activate();
+  return backend;
+}
+
 /** Runs work on the cpu backend and makes the one before current again. */
 export async function onCpu(work: () => Promise<void>): Promise<void> {
   const before: string | null = tf.getBackend();
-  const backend: Backend = new PluginRegistry([cpu]).create('backend', 'cpu');
-  await backend.activate();
+  // Once, since it registers every kernel anew.
+  started ??= startCpu();
+  const backend = await started;
+  await tf.setBackend(backend.tfjsName);
   try {
     await work();
   } finally {

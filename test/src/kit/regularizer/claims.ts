@@ -14,8 +14,8 @@ export interface RegularizerCase extends Case {
    */
   readonly lifetime?: PerSite<'step' | 'sequence'>;
   /**
-   * Whether the examples of a minibatch have draws of their own. Must be given where noise is drawn at an activation; a word
-   * stands for all of them. Weights and embeddings are always shared.
+   * Whether the examples of a minibatch have draws of their own. Must be given where noise is drawn, but for weights, which
+   * all examples share; a word stands for every other site.
    */
   readonly sharing?: PerSite<'example' | 'batch'>;
   /**

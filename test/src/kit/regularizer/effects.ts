@@ -81,7 +81,7 @@ function ofValue({ site, kind, value }: Valued): Probed {
   const neutral = () => (kind === 'scale' ? 1 : 0);
   const shape = value.shape;
   const last = shape.at(-1) ?? 1;
-  if (site === 'embedding' || value.rank === 0) return { tensor: tf.reshape(value, [1, 1, last]), neutral };
+  if (site === 'embedding' || value.rank === 0) return { tensor: tf.reshape(value, [1, -1, last]), neutral };
   if (site.startsWith('weights.')) {
     const steps = value.rank === 3 ? shape[0]! : 1;
     return { tensor: tf.reshape(value, [steps, 1, -1]), neutral };

@@ -12,7 +12,7 @@ export const sharing = invariant<RegularizerSubject>(
   async (subject) => {
     for (const at of subject.claims.valid) {
       const random = (await subject.draws(at)).filter(
-        ({ random, first }) => random && !first.site.startsWith('weights.') && first.site !== 'embedding',
+        ({ random, first }) => random && !first.site.startsWith('weights.'),
       );
       const limit = normalLimit(falseAlarmRate / Math.max(1, random.length));
       for (const draws of random) {
