@@ -1,4 +1,13 @@
 import type { AnyPlugin } from '@rnnx/core';
+import { native } from './native.js';
 
-export const plugins: readonly AnyPlugin[] = [];
+export { type FoundAddon, findAddon, platformPackage, search as searchAddon } from './addon.js';
+export type * from './addon-types.js';
+export { type Fallback, fallbacks, resetFallbacks } from './fallbacks.js';
+export { nativeKernels } from './kernels/index.js';
+export { type NativeOptions, native, nativeBackend } from './native.js';
+export { createNativeBackend, type NativeBackend } from './native-backend.js';
+export { BufferPool, type PoolStatistics } from './pool.js';
+
+export const plugins: readonly AnyPlugin[] = [native];
 export default plugins;
