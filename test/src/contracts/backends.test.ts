@@ -1,3 +1,4 @@
+import nativeBackends from '@rnnx/backend-native';
 import { cpu, tensorflow, wasm } from '@rnnx/backends';
 import { backendContract } from '../kit/index.js';
 
@@ -10,3 +11,10 @@ backendContract(tensorflow, {
   variations: { package: ['@tensorflow/tfjs-node'] },
   invalid: [{ options: { package: 'tensorflow' }, code: 'RNNX_CONFIG_INVALID' }],
 });
+
+for (const plugin of nativeBackends)
+  backendContract(plugin, {
+    valid: [{ options: {} }],
+    variations: { threads: [1, 2] },
+    invalid: [{ options: { threads: 0.5 }, code: 'RNNX_CONFIG_INVALID' }],
+  });

@@ -1,6 +1,7 @@
 import { gru, lstm, rnn } from '@rnnx/cells';
 import { fastDropout } from '@rnnx/fast-dropout';
 import { cellContract } from '../kit/index.js';
+import { everyBackend } from './techniques.js';
 
 const starts = {
   inputInit: [{ name: 'orthogonal', gain: 1 }],
@@ -10,12 +11,14 @@ const starts = {
 const unfitStart = { options: { inputInit: { name: 'unifrom', scale: 1 } }, code: 'RNNX_CONFIG_INVALID' } as const;
 
 cellContract(lstm, {
+  backends: everyBackend,
   valid: [{ options: {}, carries: ['c'] }],
   variations: { ...starts, forgetBias: [1] },
   invalid: [unfitStart, { options: { forgetBias: 'one' }, code: 'RNNX_CONFIG_INVALID' }],
 });
 
 cellContract(gru, {
+  backends: everyBackend,
   valid: [
     { options: {}, carries: ['h'] },
     { options: { reset: 'before' }, carries: ['h'] },
@@ -25,6 +28,7 @@ cellContract(gru, {
 });
 
 cellContract(rnn, {
+  backends: everyBackend,
   valid: [
     { options: {}, carries: [] },
     { options: { activation: 'sigmoid' }, carries: [] },
@@ -34,6 +38,7 @@ cellContract(rnn, {
 });
 
 cellContract(fastDropout, {
+  backends: everyBackend,
   valid: [
     { options: { input: 0.2, recurrent: 0.3, output: 0.1 }, carries: ['h', 'variance'], task: 'bernoulli' },
     { options: { recurrent: 0, moments: 'quadrature', nodes: 6 }, carries: ['variance'], task: 'gaussian' },

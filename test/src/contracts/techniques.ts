@@ -1,4 +1,5 @@
 import { activationPenalty } from '@rnnx/activation-penalty';
+import nativeBackends from '@rnnx/backend-native';
 import { batchNormLstm } from '@rnnx/batch-norm-lstm';
 import cells from '@rnnx/cells';
 import type { AnyPlugin, Site } from '@rnnx/core';
@@ -13,10 +14,17 @@ import { tikhonov } from '@rnnx/tikhonov';
 import { weightNoise } from '@rnnx/weight-noise';
 import { zarembaDropout } from '@rnnx/zaremba-dropout';
 import { zoneout } from '@rnnx/zoneout';
-import type { RegularizerClaims } from '../kit/index.js';
+import { portableBackends, type RegularizerClaims } from '../kit/index.js';
 
-/** What goes with any regularizer of ours: our cells and distributions. */
-export const company = { with: [...cells, ...distributions], cells: ['lstm', 'gru', 'rnn'] } as const;
+/** Those that must agree, the native one with its fused kernels and without them. */
+export const everyBackend: readonly AnyPlugin[] = [...portableBackends, ...nativeBackends];
+
+/** What goes with any regularizer of ours. */
+export const company = {
+  with: [...cells, ...distributions],
+  cells: ['lstm', 'gru', 'rnn'],
+  backends: everyBackend,
+} as const;
 
 const perStep = { lifetime: 'step', sharing: 'example', unbiased: true } as const;
 const perSequence = { lifetime: 'sequence', sharing: 'example', unbiased: true } as const;

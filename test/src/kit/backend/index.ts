@@ -1,12 +1,12 @@
 import type { AnyPlugin } from '@rnnx/core';
 import { metadata } from '../common/metadata.js';
 import { optionsKept } from '../common/options-kept.js';
-import { optionsUsed } from '../common/options-used.js';
 import { refusals } from '../common/refusal.js';
 import { strictSchema } from '../common/strict-schema.js';
 import { type Invariant, suite, type Verdict, verdicts } from '../contract.js';
 import type { BackendClaims } from './claims.js';
 import { leaks } from './leaks.js';
+import { optionsUsed } from './options-used.js';
 import { probe } from './probe.js';
 import { BackendSubject } from './subject.js';
 import { training } from './training.js';
