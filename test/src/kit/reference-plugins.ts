@@ -5,7 +5,7 @@ const noOptions = { type: 'object', additionalProperties: false, properties: {} 
 
 /**
  * The cell in which regularizers are tried where a contract names no other: an LSTM with every optional site, gates in the
- * order i, f, o, g.
+ * order i, f, g, o, which backends may run as one kernel.
  */
 export const kitCell = definePlugin<'cell', Record<never, never>>({
   kind: 'cell',
@@ -17,6 +17,7 @@ export const kitCell = definePlugin<'cell', Record<never, never>>({
   create: () => ({
     sites: ['candidate', 'readout', 'cell'],
     stateNames: ['h', 'c'],
+    fused: { kind: 'lstm', recurrent: 'recurrent' },
     build: (inputSize, hiddenSize) => ({
       parameters: [
         { name: 'input', shape: [inputSize, 4 * hiddenSize], blocks: 4 },
@@ -26,10 +27,10 @@ export const kitCell = definePlugin<'cell', Record<never, never>>({
       inputWeight: 'input',
       inputBias: 'bias',
       recurrentWeights: ['recurrent'],
-      gates: ['i', 'f', 'o', 'g'],
+      gates: ['i', 'f', 'g', 'o'],
     }),
     step(x, { h, c }, _weights, sites) {
-      const [i, f, o, g] = tf.split(tf.add(x, sites.recurrent(h, 'recurrent')), 4, 1) as tf.Tensor2D[];
+      const [i, f, g, o] = tf.split(tf.add(x, sites.recurrent(h, 'recurrent')), 4, 1) as tf.Tensor2D[];
       const kept = tf.mul(tf.sigmoid(f!), c!);
       const next = tf.add(kept, tf.mul(tf.sigmoid(i!), sites.candidate(tf.tanh(g!)))) as tf.Tensor2D;
       return { h: tf.mul(tf.sigmoid(o!), tf.tanh(sites.readout(next))), c: next };
