@@ -1,18 +1,19 @@
+import { plugins as nativePlugins } from '@rnnx/backend-native';
 import { plugins, stockKernels } from '@rnnx/backends';
 import { type Backend, PluginRegistry } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 
-const registry = new PluginRegistry(plugins);
+const registry = new PluginRegistry([...plugins, ...nativePlugins]);
 
 /** Makes a backend current for the whole process; call `useBackend('cpu')` in an `after` hook to undo it. */
-export async function useBackend(name: 'cpu' | 'wasm'): Promise<Backend> {
+export async function useBackend(name: 'cpu' | 'wasm' | 'native'): Promise<Backend> {
   const backend = registry.create('backend', name);
   await backend.activate();
   return backend;
 }
 
 /** Runs the tests of the enclosing `describe` on a backend, then goes back to cpu. */
-export function onBackend(name: 'cpu' | 'wasm'): void {
+export function onBackend(name: 'cpu' | 'wasm' | 'native'): void {
   before(async () => {
     await useBackend(name);
   });
@@ -34,7 +35,7 @@ export async function useStockBackend(): Promise<void> {
   await tf.setBackend('stock');
 }
 
-export type BackendName = 'stock' | 'cpu' | 'wasm';
+export type BackendName = 'stock' | 'cpu' | 'wasm' | 'native';
 
 /** Runs `body` on a backend inside a tidy and reads what it returns. */
 export async function runOn(name: BackendName, body: () => tf.Tensor | tf.Tensor[]): Promise<Result[]> {

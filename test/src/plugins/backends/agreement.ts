@@ -67,7 +67,11 @@ export async function expectAgreement(
 }
 
 /** Gradients of a weighted sum of the outputs with respect to every float input agree with tfjs's cpu kernels. */
-export async function expectGradientAgreement(cases: fc.Arbitrary<Case>, numRuns = 10): Promise<void> {
+export async function expectGradientAgreement(
+  cases: fc.Arbitrary<Case>,
+  numRuns = 10,
+  backends: readonly BackendName[] = ['cpu', 'wasm'],
+): Promise<void> {
   const asGradient = cases.map(({ inputs, body }) => ({
     inputs,
     body: (...tensors: tf.Tensor[]) => {
@@ -83,7 +87,7 @@ export async function expectGradientAgreement(cases: fc.Arbitrary<Case>, numRuns
       return tf.grads(loss)(trained);
     },
   }));
-  await expectAgreement(asGradient, ['cpu', 'wasm'], numRuns);
+  await expectAgreement(asGradient, backends, numRuns);
 }
 
 export function expectClose(got: readonly Result[], expected: readonly Result[], what: string, tolerance = 1e-5): void {
