@@ -44,6 +44,12 @@ export interface FrameSplit {
   readonly kind: 'frames';
   /** Each `[T_n, D]` row by row. */
   readonly sequences: readonly Float32Array[];
+  /**
+   * Where sequences that are shorter than the longest of their minibatch get their padding, frames of zeros that are
+   * masked in the loss. Default `end`: the padding never reaches a counted prediction. `front`: the state starts at zero
+   * before the padding, so that the first frame meets the state after as many empty frames, which biases move from zero.
+   */
+  readonly padding?: 'front' | 'end';
 }
 
 export type Split = TokenSplit | FrameSplit;

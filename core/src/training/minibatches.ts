@@ -28,9 +28,9 @@ export type WindowOptions = Pick<TrainingConfig, 'batchSize' | 'bptt' | 'carrySt
  * fill a stream or the last window are left out, as in Zaremba et al. (2014). The input of the first token is the task's
  * start token, so it is predicted too.
  *
- * Frames: the sequences in random order, `batchSize` to a batch (the last may be smaller), padded at the end and masked,
- * cut into windows of at most `bptt` steps. Step t+1 is predicted from steps 1..t, so a sequence of n frames counts n-1
- * predictions; shorter ones than two frames are left out.
+ * Frames: the sequences in random order, `batchSize` to a batch (the last may be smaller), padded with masked zeros where
+ * the split says, cut into windows of at most `bptt` steps. Step t+1 is predicted from steps 1..t, so a sequence of n
+ * frames counts n-1 predictions; shorter ones than two frames are left out.
  *
  * The state is carried from window to window of the same streams or sequences, unless `carryState` is false.
  *
@@ -161,9 +161,10 @@ function sequenceWindows(
       let count = 0;
       group.forEach((n, b) => {
         const frames = split.sequences[n]!;
-        const present = Math.min(steps, lengths[n]! - from);
-        for (let t = 0; t < present; t++) {
-          const frame = (from + t) * size;
+        const before = split.padding === 'front' ? longest - lengths[n]! : 0; // padding steps ahead of the sequence
+        const end = Math.min(steps, before + lengths[n]! - from);
+        for (let t = Math.max(0, before - from); t < end; t++) {
+          const frame = (from + t - before) * size;
           inputs.set(frames.subarray(frame, frame + size), (t * batch + b) * size);
           targets.set(frames.subarray(frame + size, frame + 2 * size), (t * batch + b) * size);
           mask[t * batch + b] = 1;

@@ -58,6 +58,22 @@ describe('evaluation', () => {
     }
   });
 
+  it('does not depend on padding in front either, in a model that keeps the zero state on empty frames', async () => {
+    const { train } = frameData().splits;
+    if (train.kind !== 'frames') throw new Error('frames expected');
+    const front = { ...train, padding: 'front' } as const;
+    const one = await scoreWith(new FakeModel({ task: frameTask }), 1, 3, train);
+    for (const [batchSize, steps] of [
+      [2, 3],
+      [5, 4],
+      [5, 100],
+    ] as const) {
+      const score = await scoreWith(new FakeModel({ task: frameTask }), batchSize, steps, front);
+      expect(score.count).to.equal(one.count);
+      expect(score.nll).to.be.closeTo(one.nll, 1e-5 * one.nll);
+    }
+  });
+
   it('takes the expectation of the noise without Monte Carlo copies', async () => {
     const model = new FakeModel({ noise: 0.5 });
     const clean = await scoreWith(new FakeModel(), 1, 7);

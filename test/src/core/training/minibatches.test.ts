@@ -104,24 +104,68 @@ describe('windows of frame sequences', () => {
     expect([...second!.batch.targets]).to.deep.equal([[0, 0], at(b!, 4)].flat());
   });
 
+  it('put the padding in front where the split says so', () => {
+    const split = { ...frames([3, 5]), padding: 'front' } as const;
+    const all = windows(evaluationWindows(split, frameTask, { batchSize: 2, steps: 3 }));
+    expect(all.map(({ batch }) => batch.mask && [...batch.mask])).to.deep.equal([[0, 1, 0, 1, 1, 1], null]);
+    expect(all.map(({ count }) => count)).to.deep.equal([4, 2]);
+    expect(all.map(({ fresh }) => fresh)).to.deep.equal([true, false]);
+    const [a, b] = sequences([3, 5]);
+    const at = (s: Float32Array, t: number) => [...s.slice(2 * t, 2 * t + 2)];
+    expect([...all[0]!.batch.inputs]).to.deep.equal(
+      [[0, 0], at(b!, 0), [0, 0], at(b!, 1), at(a!, 0), at(b!, 2)].flat(),
+    );
+    expect([...all[0]!.batch.targets]).to.deep.equal(
+      [[0, 0], at(b!, 1), [0, 0], at(b!, 2), at(a!, 1), at(b!, 3)].flat(),
+    );
+    expect([...all[1]!.batch.inputs]).to.deep.equal([at(a!, 1), at(b!, 3)].flat());
+    expect([...all[1]!.batch.targets]).to.deep.equal([at(a!, 2), at(b!, 4)].flat());
+  });
+
+  it('keep each sequence whole and in order under padding in front, across windows', () => {
+    const split = { ...frames(lengths), padding: 'front' } as const;
+    for (const steps of [1, 2, 5, 9]) {
+      const all = windows(evaluationWindows(split, frameTask, { batchSize: 5, steps }));
+      const usable = sequences(lengths).filter((sequence) => sequence.length > 2);
+      usable.forEach((sequence, b) => {
+        const counted = all.flatMap(({ batch: { inputs, targets, mask, steps, batch } }) =>
+          Array.from({ length: steps }, (_, t) => t * batch + b)
+            .filter((at) => mask === null || mask[at] === 1)
+            .map((at) => [...inputs.slice(2 * at, 2 * at + 2), ...targets.slice(2 * at, 2 * at + 2)]),
+        );
+        const expected = Array.from({ length: sequence.length / 2 - 1 }, (_, t) => [
+          ...sequence.slice(2 * t, 2 * t + 4),
+        ]);
+        expect(counted).to.deep.equal(expected);
+      });
+    }
+  });
+
   it('count every frame but the first of each sequence once, whatever the sizes', () => {
+    const padding = fc.constantFrom('front', 'end');
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 9 }), (batchSize, steps) => {
-        const plans = [
-          evaluationWindows(frames(lengths), frameTask, { batchSize, steps }),
-          trainingWindows(frames(lengths), frameTask, { batchSize, bptt: steps, carryState: true }, order),
-        ];
-        const expected = sequences(lengths)
-          .flatMap((s) => [...s.slice(2)])
-          .sort();
-        for (const plan of plans) {
-          const targets = windows(plan).flatMap(({ batch: { targets, mask } }) =>
-            [...targets].filter((_, i) => mask === null || mask[i >> 1] === 1),
-          );
-          expect(targets.sort()).to.deep.equal(expected);
-          expect(windows(plan).reduce((sum, { count }) => sum + count, 0)).to.equal(expected.length / 2);
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 9 }),
+        padding,
+        (batchSize, steps, where) => {
+          const split = { ...frames(lengths), padding: where };
+          const plans = [
+            evaluationWindows(split, frameTask, { batchSize, steps }),
+            trainingWindows(split, frameTask, { batchSize, bptt: steps, carryState: true }, order),
+          ];
+          const expected = sequences(lengths)
+            .flatMap((s) => [...s.slice(2)])
+            .sort();
+          for (const plan of plans) {
+            const targets = windows(plan).flatMap(({ batch: { targets, mask } }) =>
+              [...targets].filter((_, i) => mask === null || mask[i >> 1] === 1),
+            );
+            expect(targets.sort()).to.deep.equal(expected);
+            expect(windows(plan).reduce((sum, { count }) => sum + count, 0)).to.equal(expected.length / 2);
+          }
+        },
+      ),
     );
   });
 
