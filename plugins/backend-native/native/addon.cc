@@ -3,24 +3,18 @@
 #include <dlfcn.h>
 #include <node_api.h>
 
-#include "dispatch.h"
-#include "napi_support.h"
-#include "parallel.h"
-
 namespace rnnx {
 
 using Register = void(napi_env env, napi_value exports);
+Register register_runtime;
 Register register_gemm;
-__attribute__((weak)) Register register_elementwise;
-__attribute__((weak)) Register register_reduce;
-__attribute__((weak)) Register register_strided;
-__attribute__((weak)) Register register_sequence;
-__attribute__((weak)) Register register_losses;
-__attribute__((weak)) Register register_optimizers;
-__attribute__((weak)) Register register_random;
-void register_elementwise(napi_env env, napi_value exports);
-void register_reduce(napi_env env, napi_value exports);
-void register_strided(napi_env env, napi_value exports);
+Register register_elementwise;
+Register register_reduce;
+Register register_strided;
+Register register_sequence;
+Register register_losses;
+Register register_optimizers;
+Register register_random;
 
 namespace {
 
@@ -36,17 +30,9 @@ void stay_loaded() {
 
 napi_value initialize(napi_env env, napi_value exports) {
   stay_loaded();
-  define(env, exports, "isa", [](Call& call) { return make_string(call.env, isa_name()); });
-  define(env, exports, "threadCount", [](Call& call) { return make_number(call.env, thread_count()); });
-  define(env, exports, "setThreadCount", [](Call& call) -> napi_value {
-    set_thread_count(static_cast<int>(call.size("count", 1, 256)));
-    return nullptr;
-  });
-  register_gemm(env, exports);
-  register_elementwise(env, exports);
-  register_reduce(env, exports);
-  register_strided(env, exports);
-  if (register_sequence) register_sequence(env, exports);
+  Register* const groups[] = {register_runtime,  register_gemm,   register_elementwise, register_reduce,    register_strided,
+                              register_sequence, register_losses, register_optimizers,  register_random};
+  for (Register* each : groups) each(env, exports);
   return exports;
 }
 

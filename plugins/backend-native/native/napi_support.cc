@@ -194,6 +194,14 @@ int32_t* Call::ints(const char* name, int64_t length) {
   return static_cast<int32_t*>(array(name, napi_int32_array, "Int32Array", length));
 }
 
+uint32_t* Call::words(const char* name, int64_t length) {
+  return static_cast<uint32_t*>(array(name, napi_uint32_array, "Uint32Array", length));
+}
+
+double* Call::doubles(const char* name, int64_t length) {
+  return static_cast<double*>(array(name, napi_float64_array, "Float64Array", length));
+}
+
 uint8_t* Call::bytes(const char* name, int64_t length) {
   return static_cast<uint8_t*>(array(name, napi_uint8_array, "Uint8Array", length));
 }

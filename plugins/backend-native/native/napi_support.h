@@ -24,6 +24,8 @@ class Call {
   float* floats_or_null(const char* name, int64_t length);
   /// Int32Array of at least `length` elements.
   int32_t* ints(const char* name, int64_t length);
+  uint32_t* words(const char* name, int64_t length);
+  double* doubles(const char* name, int64_t length);
   uint8_t* bytes(const char* name, int64_t length);
   /// Length of the Float32Array that is the next argument, which is not consumed.
   int64_t peek_length(const char* name);

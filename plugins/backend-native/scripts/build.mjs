@@ -34,7 +34,10 @@ export function findCompiler() {
   for (const command of [process.env.CXX, 'c++', 'g++', 'clang++']) {
     if (!command) continue;
     try {
-      const [version] = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n');
+      const [version] = execFileSync(command, ['--version'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).split('\n');
       return { command, version };
     } catch {
       // Not there, or not working: try the next.
@@ -82,7 +85,11 @@ export function compileUnits(files, objects) {
 function dependencies(object) {
   const list = object.replace(/\.o$/, '.d');
   if (!existsSync(list)) return undefined;
-  return readFileSync(list, 'utf8').replace(/\\\n/g, ' ').replace(/^[^:]*:/, '').trim().split(/\s+/);
+  return readFileSync(list, 'utf8')
+    .replace(/\\\n/g, ' ')
+    .replace(/^[^:]*:/, '')
+    .trim()
+    .split(/\s+/);
 }
 
 function upToDate(unit, stamp) {
@@ -106,7 +113,16 @@ async function inParallel(tasks, width) {
  *
  * @returns true where something was built
  */
-export async function build({ output = defaultOutput, files, flags = [], link, objects, force = false, verbose = false, compiler }) {
+export async function build({
+  output = defaultOutput,
+  files,
+  flags = [],
+  link,
+  objects,
+  force = false,
+  verbose = false,
+  compiler,
+}) {
   const all =
     files ??
     readdirSync(sources)
@@ -117,11 +133,17 @@ export async function build({ output = defaultOutput, files, flags = [], link, o
   const common = [...commonFlags(), ...flags];
   const units = compileUnits(all, folder).map((unit) => {
     const options = [...common, ...unit.flags];
-    const stamp = createHash('sha256').update(JSON.stringify([compiler.version, options])).digest('hex');
+    const stamp = createHash('sha256')
+      .update(JSON.stringify([compiler.version, options]))
+      .digest('hex');
     return { ...unit, options, stamp };
   });
   const stale = units.filter((unit) => force || !upToDate(unit, unit.stamp));
-  if (stale.length === 0 && existsSync(output) && units.every((unit) => statSync(unit.object).mtimeMs < statSync(output).mtimeMs))
+  if (
+    stale.length === 0 &&
+    existsSync(output) &&
+    units.every((unit) => statSync(unit.object).mtimeMs < statSync(output).mtimeMs)
+  )
     return false;
   // The longest first: they end together.
   stale.sort((a, b) => statSync(b.file).size - statSync(a.file).size);
@@ -171,10 +193,15 @@ async function main() {
   try {
     const started = performance.now();
     const built = await build({ output: resolve(values.out), force: values.force, verbose: values.verbose, compiler });
-    if (built) console.log(`rnnx: native backend built in ${((performance.now() - started) / 1000).toFixed(1)} s with ${compiler.version}`);
+    if (built)
+      console.log(
+        `rnnx: native backend built in ${((performance.now() - started) / 1000).toFixed(1)} s with ${compiler.version}`,
+      );
   } catch (error) {
     if (values.verbose || values.strict) console.error(error.stderr ?? error);
-    giveUp(`compiling failed with ${compiler.version}; see it with: node ${join(root, 'scripts', 'build.mjs')} --verbose`);
+    giveUp(
+      `compiling failed with ${compiler.version}; see it with: node ${join(root, 'scripts', 'build.mjs')} --verbose`,
+    );
   }
 }
 

@@ -1,0 +1,24 @@
+#pragma once
+// What losses.cc needs from each instruction set. All work on a piece of one row.
+
+#include <cstdint>
+
+#include "dispatch.h"
+
+namespace rnnx {
+
+struct LossTable {
+  /// y += bias.
+  void (*add)(int64_t n, const float* bias, float* y);
+  /// Takes more logits into a running log-sum-exp: most is the largest so far, sum = Σ exp(logit - most).
+  void (*extend)(int64_t n, const float* logits, float* most, float* sum);
+  /// out = exp(logit - normalizer) dy. May be in place.
+  void (*softmax_gradient)(int64_t n, const float* logits, float normalizer, float dy, float* out);
+  /// Σ softplus(logit) - target logit.
+  float (*sigmoid_loss)(int64_t n, const float* logits, const float* targets);
+  /// out = (sigmoid(logit) - target) dy. May be in place.
+  void (*sigmoid_gradient)(int64_t n, const float* logits, const float* targets, float dy, float* out);
+};
+RNNX_DECLARE_TABLE(LossTable, loss_table)
+
+}  // namespace rnnx

@@ -1,0 +1,78 @@
+#include "losses.h"
+#include "napi_support.h"
+
+namespace rnnx {
+namespace {
+
+OutputLayer take_layer(Call& call) {
+  OutputLayer layer;
+  layer.rows = call.size("rows");
+  layer.inputs = call.size("inputs");
+  layer.outputs = call.size("outputs", 1);
+  layer.hidden = call.floats("hidden", layer.rows * layer.inputs);
+  layer.weight = call.floats("weight", layer.outputs * layer.inputs);
+  layer.bias = call.floats("bias", layer.outputs);
+  return layer;
+}
+
+OutputGradients take_gradients(Call& call, const OutputLayer& layer) {
+  OutputGradients to;
+  to.hidden = call.floats_or_null("hiddenGradient", layer.rows * layer.inputs);
+  to.weight = call.floats_or_null("weightGradient", layer.outputs * layer.inputs);
+  to.bias = call.floats_or_null("biasGradient", layer.outputs);
+  return to;
+}
+
+const int32_t* take_labels(Call& call, const OutputLayer& layer) {
+  const int32_t* labels = call.ints("labels", layer.rows);
+  for (int64_t n = 0; n < layer.rows; n++)
+    if (labels[n] < 0 || labels[n] >= layer.outputs) call.refuse("labels", "must be in 0 .. outputs-1");
+  return labels;
+}
+
+napi_value softmax_forward(Call& call) {
+  const OutputLayer layer = take_layer(call);
+  const int32_t* labels = take_labels(call, layer);
+  float* nll = call.floats("nll", layer.rows);
+  float* normalizer = call.floats("normalizer", layer.rows);
+  softmax_loss(layer, labels, nll, normalizer, call.floats_or_null("logits", layer.rows * layer.outputs));
+  return nullptr;
+}
+
+napi_value softmax_backward(Call& call) {
+  const OutputLayer layer = take_layer(call);
+  const int32_t* labels = take_labels(call, layer);
+  const float* normalizer = call.floats("normalizer", layer.rows);
+  const float* logits = call.floats_or_null("logits", layer.rows * layer.outputs);
+  const float* dy = call.floats("dy", layer.rows);
+  softmax_loss_gradient(layer, labels, normalizer, logits, dy, take_gradients(call, layer));
+  return nullptr;
+}
+
+napi_value sigmoid_forward(Call& call) {
+  const OutputLayer layer = take_layer(call);
+  const float* targets = call.floats("targets", layer.rows * layer.outputs);
+  float* nll = call.floats("nll", layer.rows);
+  sigmoid_loss(layer, targets, nll, call.floats_or_null("logits", layer.rows * layer.outputs));
+  return nullptr;
+}
+
+napi_value sigmoid_backward(Call& call) {
+  const OutputLayer layer = take_layer(call);
+  const float* targets = call.floats("targets", layer.rows * layer.outputs);
+  const float* logits = call.floats_or_null("logits", layer.rows * layer.outputs);
+  const float* dy = call.floats("dy", layer.rows);
+  sigmoid_loss_gradient(layer, targets, logits, dy, take_gradients(call, layer));
+  return nullptr;
+}
+
+}  // namespace
+
+void register_losses(napi_env env, napi_value exports) {
+  define(env, exports, "softmaxLoss", softmax_forward);
+  define(env, exports, "softmaxLossGradient", softmax_backward);
+  define(env, exports, "sigmoidLoss", sigmoid_forward);
+  define(env, exports, "sigmoidLossGradient", sigmoid_backward);
+}
+
+}  // namespace rnnx

@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "napi_support.h"
+#include "optimizers.h"
+#include "parallel.h"
+#include "vector_math.h"
+
+namespace rnnx {
+
+double sum_squares(int64_t n, const float* x) {
+  // Blocks of fixed size, added up in order.
+  constexpr int64_t block = 1 << 15;
+  const int64_t blocks = (n + block - 1) / block;
+  std::vector<double> part(static_cast<size_t>(blocks));
+  parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++)
+      part[static_cast<size_t>(i)] = vector_math().sum_squares(std::min(block, n - i * block), x + i * block);
+  });
+  double total = 0;
+  for (const double each : part) total += each;
+  return total;
+}
+
+namespace {
+
+constexpr int64_t grain = 1 << 14;
+
+const OptimizerTable& table() { return RNNX_TABLE(optimizer_table); }
+
+/// Weight, gradient, factor on the gradient, learning rate and result. The rate is also given unrounded.
+Step take_step(Call& call, double* exact_rate = nullptr) {
+  Step step;
+  step.n = call.size("count");
+  step.weight = call.floats("weight", step.n);
+  step.gradient = call.floats("gradient", step.n);
+  step.scale = static_cast<float>(call.number("scale"));
+  const double rate = call.number("rate");
+  if (exact_rate) *exact_rate = rate;
+  step.rate = static_cast<float>(rate);
+  step.out = call.floats("out", step.n);
+  return step;
+}
+
+/// The step for begin .. end-1 only.
+Step part(const Step& step, int64_t begin, int64_t end) {
+  return {end - begin, step.weight + begin, step.gradient + begin, step.scale, step.rate, step.out + begin};
+}
+
+napi_value sgd(Call& call) {
+  const Step step = take_step(call);
+  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) { table().sgd(part(step, begin, end)); });
+  return nullptr;
+}
+
+napi_value momentum(Call& call) {
+  const Step step = take_step(call);
+  const float mu = static_cast<float>(call.number("momentum"));
+  const float* velocity = call.floats("velocity", step.n);
+  float* velocity_out = call.floats("velocityOut", step.n);
+  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) {
+    table().momentum(part(step, begin, end), velocity + begin, mu, velocity_out + begin);
+  });
+  return nullptr;
+}
+
+napi_value adam(Call& call) {
+  double rate = 0;
+  Step step = take_step(call, &rate);
+  const double beta1 = call.number("beta1");
+  const double beta2 = call.number("beta2");
+  const double epsilon = call.number("epsilon");
+  const double t = static_cast<double>(call.size("step", 1));
+  const float* mean = call.floats("mean", step.n);
+  const float* square = call.floats("square", step.n);
+  float* mean_out = call.floats("meanOut", step.n);
+  float* square_out = call.floats("squareOut", step.n);
+  step.rate = static_cast<float>(rate / (1 - std::pow(beta1, t)));
+  const AdamConstants constants = {static_cast<float>(beta1),   static_cast<float>(1 - beta1),
+                                   static_cast<float>(beta2),   static_cast<float>(1 - beta2),
+                                   static_cast<float>(epsilon), static_cast<float>(1 / (1 - std::pow(beta2, t)))};
+  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) {
+    table().adam(part(step, begin, end), mean + begin, square + begin, constants, mean_out + begin, square_out + begin);
+  });
+  return nullptr;
+}
+
+napi_value rmsprop(Call& call) {
+  const Step step = take_step(call);
+  const double decay = call.number("decay");
+  const float mu = static_cast<float>(call.number("momentum"));
+  const float epsilon = static_cast<float>(call.number("epsilon"));
+  const float* velocity = call.floats("velocity", step.n);
+  const float* square = call.floats("square", step.n);
+  float* velocity_out = call.floats("velocityOut", step.n);
+  float* square_out = call.floats("squareOut", step.n);
+  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) {
+    table().rmsprop(part(step, begin, end), velocity + begin, square + begin, static_cast<float>(decay),
+                    static_cast<float>(1 - decay), mu, epsilon, velocity_out + begin, square_out + begin);
+  });
+  return nullptr;
+}
+
+napi_value average(Call& call) {
+  const int64_t n = call.size("count");
+  const float* mean = call.floats("mean", n);
+  const float* weight = call.floats("weight", n);
+  const float share = static_cast<float>(1 / call.number("iterates"));
+  float* out = call.floats("out", n);
+  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+    table().average(end - begin, mean + begin, weight + begin, share, out + begin);
+  });
+  return nullptr;
+}
+
+napi_value squares(Call& call) {
+  const int64_t n = call.size("count");
+  return make_number(call.env, sum_squares(n, call.floats("x", n)));
+}
+
+}  // namespace
+
+void register_optimizers(napi_env env, napi_value exports) {
+  define(env, exports, "sgd", sgd);
+  define(env, exports, "momentum", momentum);
+  define(env, exports, "adam", adam);
+  define(env, exports, "rmsprop", rmsprop);
+  define(env, exports, "average", average);
+  define(env, exports, "sumSquares", squares);
+}
+
+}  // namespace rnnx

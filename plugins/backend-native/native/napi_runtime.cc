@@ -1,0 +1,16 @@
+#include "dispatch.h"
+#include "napi_support.h"
+#include "parallel.h"
+
+namespace rnnx {
+
+void register_runtime(napi_env env, napi_value exports) {
+  define(env, exports, "isa", [](Call& call) { return make_string(call.env, isa_name()); });
+  define(env, exports, "threadCount", [](Call& call) { return make_number(call.env, thread_count()); });
+  define(env, exports, "setThreadCount", [](Call& call) -> napi_value {
+    set_thread_count(static_cast<int>(call.size("count", 1, 256)));
+    return nullptr;
+  });
+}
+
+}  // namespace rnnx

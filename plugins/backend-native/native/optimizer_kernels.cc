@@ -1,0 +1,69 @@
+#include "optimizers.h"
+#include "simd.h"
+
+namespace rnnx::RNNX_ISA {
+
+template <class F>
+RNNX_INLINE void each(int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + width <= n; i += width) f(i, static_cast<int64_t>(width));
+  if (i < n) f(i, n - i);
+}
+
+RNNX_INLINE vf read(const float* p, int64_t lanes) { return lanes == width ? load(p) : load_part(p, lanes); }
+RNNX_INLINE void write(float* p, vf x, int64_t lanes) { lanes == width ? store(p, x) : store_part(p, x, lanes); }
+
+static void sgd(const Step& s) {
+  each(s.n, [&](int64_t i, int64_t lanes) {
+    const vf g = read(s.gradient + i, lanes) * splat(s.scale);
+    write(s.out + i, read(s.weight + i, lanes) - g * splat(s.rate), lanes);
+  });
+}
+
+static void momentum(const Step& s, const float* velocity, float mu, float* velocity_out) {
+  each(s.n, [&](int64_t i, int64_t lanes) {
+    const vf g = read(s.gradient + i, lanes) * splat(s.scale);
+    const vf v = read(velocity + i, lanes) * splat(mu) - g * splat(s.rate);
+    const vf w = read(s.weight + i, lanes);
+    write(velocity_out + i, v, lanes);
+    write(s.out + i, w + v, lanes);
+  });
+}
+
+static void adam(const Step& s, const float* mean, const float* square, const AdamConstants& c, float* mean_out,
+                 float* square_out) {
+  each(s.n, [&](int64_t i, int64_t lanes) {
+    const vf g = read(s.gradient + i, lanes) * splat(s.scale);
+    const vf w = read(s.weight + i, lanes);
+    const vf m = read(mean + i, lanes) * splat(c.beta1) + g * splat(c.rest1);
+    const vf q = read(square + i, lanes) * splat(c.beta2) + g * g * splat(c.rest2);
+    write(mean_out + i, m, lanes);
+    write(square_out + i, q, lanes);
+    write(s.out + i, w - m / (sqrt(q * splat(c.correction)) + splat(c.epsilon)) * splat(s.rate), lanes);
+  });
+}
+
+static void rmsprop(const Step& s, const float* velocity, const float* square, float decay, float rest, float mu,
+                    float epsilon, float* velocity_out, float* square_out) {
+  each(s.n, [&](int64_t i, int64_t lanes) {
+    const vf g = read(s.gradient + i, lanes) * splat(s.scale);
+    const vf w = read(s.weight + i, lanes);
+    const vf q = read(square + i, lanes) * splat(decay) + g * g * splat(rest);
+    const vf v = read(velocity + i, lanes) * splat(mu) + g * splat(s.rate) / sqrt(q + splat(epsilon));
+    write(square_out + i, q, lanes);
+    write(velocity_out + i, v, lanes);
+    write(s.out + i, w - v, lanes);
+  });
+}
+
+static void average(int64_t n, const float* mean, const float* weight, float part, float* out) {
+  each(n, [=](int64_t i, int64_t lanes) {
+    const vf m = read(mean + i, lanes);
+    write(out + i, m + (read(weight + i, lanes) - m) * splat(part), lanes);
+  });
+}
+
+extern const OptimizerTable optimizer_table;
+const OptimizerTable optimizer_table = {sgd, momentum, adam, rmsprop, average};
+
+}  // namespace rnnx::RNNX_ISA

@@ -1,0 +1,45 @@
+#pragma once
+// One update of one parameter, element by element, in float32 with a rounding after each operation: the same bits as the
+// composition of tensor operations. `scale` multiplies the gradient first (clipping). Outputs may be the inputs.
+
+#include <cstdint>
+
+#include "dispatch.h"
+
+namespace rnnx {
+
+struct Step {
+  int64_t n;
+  const float* weight;
+  const float* gradient;
+  float scale;
+  float rate;
+  float* out;
+};
+
+struct AdamConstants {
+  float beta1, rest1, beta2, rest2, epsilon;
+  /// 1 / (1 - beta2^t); the mean's correction is in the rate.
+  float correction;
+};
+
+struct OptimizerTable {
+  /// w - rate g
+  void (*sgd)(const Step& step);
+  /// v' = mu v - rate g; w + v'
+  void (*momentum)(const Step& step, const float* velocity, float mu, float* velocity_out);
+  /// m' = b1 m + (1-b1) g; s' = b2 s + (1-b2) g²; w - rate (m' / (sqrt(s' correction) + eps))
+  void (*adam)(const Step& step, const float* mean, const float* square, const AdamConstants& c, float* mean_out,
+               float* square_out);
+  /// s' = d s + (1-d) g²; v' = mu v + rate g / sqrt(s' + eps); w - v'
+  void (*rmsprop)(const Step& step, const float* velocity, const float* square, float decay, float rest, float mu,
+                  float epsilon, float* velocity_out, float* square_out);
+  /// mean + (w - mean) part
+  void (*average)(int64_t n, const float* mean, const float* weight, float part, float* out);
+};
+RNNX_DECLARE_TABLE(OptimizerTable, optimizer_table)
+
+/// Σ x² in double precision; does not depend on the thread count.
+double sum_squares(int64_t n, const float* x);
+
+}  // namespace rnnx
