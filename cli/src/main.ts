@@ -6,6 +6,7 @@ import {
   dataOptions,
   listings,
   realNumber,
+  templateKinds,
   wholeNumber,
 } from './commands/options.js';
 import { exitUsage, printError } from './terminal/error.js';
@@ -85,6 +86,18 @@ function createProgram(finish: (code: number) => void): Command {
   withOptions(command('schema', 'print the JSON schema of configuration files, for editors'), [configOption()]).action(
     async (options) => finish(await (await import('./commands/schema.js')).schema(options)),
   );
+
+  withOptions(
+    command('create-plugin', 'write the package of a new plugin: a small technique that works, with its test'),
+    [
+      new Option('--kind <kind>', 'what it is').choices(templateKinds).makeOptionMandatory(),
+      new Option('--out <folder>', 'new or empty folder; default: rnnx-plugin-<name>'),
+    ],
+  )
+    .argument('<name>', 'lower case with hyphens, such as uniform-noise')
+    .action(async (name, options) =>
+      finish(await (await import('./commands/create-plugin.js')).createPlugin(name, options)),
+    );
   return program;
 }
 

@@ -4,6 +4,10 @@ import { InvalidArgumentError, Option } from 'commander';
 export const listings = ['presets', 'plugins', 'datasets', 'backends'] as const;
 export type Listing = (typeof listings)[number];
 
+/** Kinds of plugins that `rnnx create-plugin` makes. */
+export const templateKinds = ['regularizer', 'cell', 'noise', 'dataset'] as const;
+export type TemplateKind = (typeof templateKinds)[number];
+
 const splits = ['train', 'valid', 'test'] as const;
 
 /** Options of every command that loads data. */

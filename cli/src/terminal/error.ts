@@ -19,6 +19,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   'RNNX_PLUGIN_UNREADABLE',
   'RNNX_RUN_EXISTS',
   'RNNX_RUN_MISSING',
+  'RNNX_FOLDER_EXISTS',
 ]);
 
 interface Coded {
