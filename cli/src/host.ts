@@ -1,4 +1,3 @@
-import { autoOrder } from '@rnnx/backends';
 import {
   type AnyPlugin,
   Backend,
@@ -11,6 +10,7 @@ import {
   RnnxError,
 } from '@rnnx/core';
 import envPaths from 'env-paths';
+import { autoOrder, wantedBackend } from './auto-backend.js';
 import { createRunScope, type RunScope } from './container.js';
 import { type Discovered, discover } from './discovery/discover.js';
 
@@ -66,19 +66,21 @@ export class Host {
   }
 
   /**
-   * Opens a scope for a run and makes its backend tfjs's current one, unless it is already.
+   * Opens a scope for a run and makes its backend tfjs's current one, unless it is already. `auto` is the backend that
+   * RNNX_BACKEND names, or else the first that works.
    *
-   * Errors: RNNX_BACKEND_UNAVAILABLE.
+   * Errors: RNNX_BACKEND_UNAVAILABLE; RNNX_PLUGIN_UNKNOWN.
    */
   async openRun(config: ExperimentConfig): Promise<{ scope: RunScope; backend: string }> {
-    const key = JSON.stringify(config.backend);
+    const wanted = wantedBackend(config.backend);
+    const key = JSON.stringify(wanted);
     if (this.#active?.key === key) {
       const scope = createRunScope(this.registry, config, this.#active.ref);
       return { scope, backend: scope.resolve(Backend).tfjsName };
     }
-    const isAuto = config.backend === 'auto';
+    const isAuto = wanted === 'auto';
     const reasons: string[] = [];
-    for (const ref of isAuto ? autoOrder : [config.backend]) {
+    for (const ref of isAuto ? autoOrder : [wanted]) {
       const scope = createRunScope(this.registry, config, ref);
       try {
         const backend = scope.resolve(Backend);

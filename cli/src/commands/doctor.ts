@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { access, mkdir, statfs } from 'node:fs/promises';
 import { arch, cpus, freemem, platform, totalmem } from 'node:os';
-import { autoOrder } from '@rnnx/backends';
+import { trialFallbacks } from '@rnnx/backend-native';
 import { RnnxError } from '@rnnx/core';
 import colors from 'picocolors';
+import { autoOrder, wantedBackend } from '../auto-backend.js';
 import type { Discovered } from '../discovery/discover.js';
 import { defaultCacheDir } from '../host.js';
 import { bytes } from '../terminal/format.js';
@@ -70,13 +71,40 @@ async function backendFindings({ registry }: Discovered): Promise<Finding[]> {
     const detail = status.available ? status.detail : `${status.reason}\n${status.remedy}`;
     findings.push({ what: `backend ${name}`, state: status.available ? 'good' : 'note', detail });
   }
-  const auto = autoOrder.find((name) => working.includes(name));
-  findings.push({
-    what: 'backend auto',
-    state: auto === undefined ? 'bad' : 'good',
-    detail: auto === undefined ? 'no backend works' : `takes ${auto}`,
-  });
+  findings.push(autoFinding(working));
+  if (working.includes('native')) findings.push(await nativeFinding(registry));
   return findings;
+}
+
+function autoFinding(working: readonly string[]): Finding {
+  const what = 'backend auto';
+  const named = wantedBackend('auto');
+  if (named !== 'auto') {
+    const works = working.includes(named as string);
+    const detail = `takes ${named}, which RNNX_BACKEND names${works ? '' : ' and which does not work here'}`;
+    return { what, state: works ? 'good' : 'bad', detail };
+  }
+  const auto = autoOrder.find((name) => working.includes(name));
+  if (auto === undefined) return { what, state: 'bad', detail: 'no backend works' };
+  return { what, state: 'good', detail: `takes ${auto}, the first that works of ${autoOrder.join(', ')}` };
+}
+
+/** Whether training on the native backend has work on large tensors that only JavaScript can do. */
+async function nativeFinding(registry: Discovered['registry']): Promise<Finding> {
+  const what = 'native kernels';
+  try {
+    await registry.create('backend', 'native').activate();
+    const slow = await trialFallbacks();
+    if (slow.length === 0)
+      return { what, state: 'good', detail: 'a training step ran without JavaScript on large tensors' };
+    return {
+      what,
+      state: 'note',
+      detail: `in JavaScript on large tensors: ${slow.map(({ kernel }) => kernel).join(', ')}`,
+    };
+  } catch (error) {
+    return { what, state: 'bad', detail: (error as Error).message };
+  }
 }
 
 async function cacheFinding(): Promise<Finding> {

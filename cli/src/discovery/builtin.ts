@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { plugins as activationPenalty } from '@rnnx/activation-penalty';
+import { plugins as backendNative } from '@rnnx/backend-native';
 import { plugins as backends } from '@rnnx/backends';
 import { plugins as batchNormLstm } from '@rnnx/batch-norm-lstm';
 import { plugins as cells } from '@rnnx/cells';
@@ -49,6 +50,7 @@ const packages: Readonly<Record<string, readonly AnyPlugin[]>> = {
   '@rnnx/zoneout': zoneout,
   '@rnnx/datasets': datasets,
   '@rnnx/backends': backends,
+  '@rnnx/backend-native': backendNative,
 };
 
 const require = createRequire(import.meta.url);

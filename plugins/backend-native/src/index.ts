@@ -8,6 +8,7 @@ export { nativeKernels } from './kernels/index.js';
 export { type NativeOptions, native, nativeBackend } from './native.js';
 export { createNativeBackend, type NativeBackend } from './native-backend.js';
 export { BufferPool, type PoolStatistics } from './pool.js';
+export { trialFallbacks } from './trial.js';
 
 export const plugins: readonly AnyPlugin[] = [native];
 export default plugins;

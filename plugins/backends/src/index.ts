@@ -11,7 +11,7 @@ export const plugins: readonly AnyPlugin[] = [cpu, wasm, tensorflow];
 export default plugins;
 
 /**
- * What the backend `auto` tries, fastest first: the first whose `probe` says available and whose `activate` succeeds.
- * TensorFlow is only there where the user installed it for that purpose, so it goes first.
+ * Fastest first, for the backend `auto`, which takes the first that works. TensorFlow is only there where the user installed
+ * it for that purpose, so it goes first.
  */
 export const autoOrder: readonly string[] = ['tensorflow', 'wasm', 'cpu'];
