@@ -5,23 +5,8 @@
 #include "napi_support.h"
 #include "optimizers.h"
 #include "parallel.h"
-#include "vector_math.h"
 
 namespace rnnx {
-
-double sum_squares(int64_t n, const float* x) {
-  // Blocks of fixed size, added up in order.
-  constexpr int64_t block = 1 << 15;
-  const int64_t blocks = (n + block - 1) / block;
-  std::vector<double> part(static_cast<size_t>(blocks));
-  parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++)
-      part[static_cast<size_t>(i)] = vector_math().sum_squares(std::min(block, n - i * block), x + i * block);
-  });
-  double total = 0;
-  for (const double each : part) total += each;
-  return total;
-}
 
 namespace {
 
@@ -114,9 +99,20 @@ napi_value average(Call& call) {
   return nullptr;
 }
 
-napi_value squares(Call& call) {
+napi_value sum_squares(Call& call) {
   const int64_t n = call.size("count");
-  return make_number(call.env, sum_squares(n, call.floats("x", n)));
+  const float* x = call.floats("x", n);
+  // Blocks of fixed size, added up in order: the thread count does not show.
+  constexpr int64_t block = 1 << 15;
+  const int64_t blocks = (n + block - 1) / block;
+  std::vector<double> part(static_cast<size_t>(blocks));
+  parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++)
+      part[static_cast<size_t>(i)] = table().sum_squares(std::min(block, n - i * block), x + i * block);
+  });
+  double total = 0;
+  for (const double each : part) total += each;
+  return make_number(call.env, total);
 }
 
 }  // namespace
@@ -127,7 +123,7 @@ void register_optimizers(napi_env env, napi_value exports) {
   define(env, exports, "adam", adam);
   define(env, exports, "rmsprop", rmsprop);
   define(env, exports, "average", average);
-  define(env, exports, "sumSquares", squares);
+  define(env, exports, "sumSquares", sum_squares);
 }
 
 }  // namespace rnnx

@@ -63,7 +63,21 @@ static void average(int64_t n, const float* mean, const float* weight, float par
   });
 }
 
+static double sum_squares(int64_t n, const float* x) {
+  double total = 0;
+  for (int64_t begin = 0; begin < n; begin += 1024) {
+    const int64_t end = n - begin < 1024 ? n : begin + 1024;
+    double lane[8] = {};
+    int64_t i = begin;
+    for (; i + 8 <= end; i += 8)
+      for (int j = 0; j < 8; j++) lane[j] += static_cast<double>(x[i + j]) * x[i + j];
+    for (; i < end; i++) lane[0] += static_cast<double>(x[i]) * x[i];
+    total += ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+  }
+  return total;
+}
+
 extern const OptimizerTable optimizer_table;
-const OptimizerTable optimizer_table = {sgd, momentum, adam, rmsprop, average};
+const OptimizerTable optimizer_table = {sgd, momentum, adam, rmsprop, average, sum_squares};
 
 }  // namespace rnnx::RNNX_ISA

@@ -36,10 +36,9 @@ struct OptimizerTable {
                   float epsilon, float* velocity_out, float* square_out);
   /// mean + (w - mean) part
   void (*average)(int64_t n, const float* mean, const float* weight, float part, float* out);
+  /// Σ x² in double precision, by blocks of 1,024.
+  double (*sum_squares)(int64_t n, const float* x);
 };
 RNNX_DECLARE_TABLE(OptimizerTable, optimizer_table)
-
-/// Σ x² in double precision; does not depend on the thread count.
-double sum_squares(int64_t n, const float* x);
 
 }  // namespace rnnx
