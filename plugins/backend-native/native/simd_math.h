@@ -66,10 +66,11 @@ RNNX_INLINE vf log(vf x) {
   return select(x == x, result, x);
 }
 
-/// 1 / (1 + exp(-x)).
+/// 1 / (1 + exp(-x)), as e / (1 + e) below zero, where e = exp(x) may be tiny.
 RNNX_INLINE vf sigmoid(vf x) {
   const vf one = splat(1.0f);
-  return one / (one + exp(-x));
+  const vf e = exp(-abs(x));
+  return select(x < splat(0.0f), e, one) / (one + e);
 }
 
 /// Hyperbolic tangent: an odd series below 0.55, (1 - e) / (1 + e) with e = exp(-2|x|) above.
