@@ -1,4 +1,4 @@
-import type { SequenceAddon } from './fused/addon.js';
+import type { OutputAddon, SequenceAddon } from './fused/addon.js';
 
 /**
  * Functions of the addon. They check every argument and throw a TypeError or RangeError with the code
@@ -82,7 +82,14 @@ export interface CopyAddon {
   ): void;
 }
 
-export interface Addon extends RuntimeAddon, MatrixAddon, ElementwiseAddon, ReduceAddon, CopyAddon, SequenceAddon {}
+export interface Addon
+  extends RuntimeAddon,
+    MatrixAddon,
+    ElementwiseAddon,
+    ReduceAddon,
+    CopyAddon,
+    SequenceAddon,
+    OutputAddon {}
 
 /** Names in the order of their numbers in native/elementwise.h and native/reduce.h. */
 export const binaryOperations = [

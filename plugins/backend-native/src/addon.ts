@@ -40,6 +40,8 @@ const needed: readonly (keyof Addon)[] = [
   'sequenceMemory',
   'setThreadCount',
   'softmax',
+  'softmaxLoss',
+  'softmaxLossGradient',
   'threadCount',
   'unary',
 ];

@@ -52,3 +52,37 @@ export interface SequenceAddon {
     dBias: Float32Array | null,
   ): void;
 }
+
+/** An output layer with its loss: hidden `[rows, inputs]`, weight `[outputs, inputs]`, bias `[outputs]`. */
+export interface OutputAddon {
+  /** Fills `nll` and `normalizer` (log of the sum of exponentials), and `logits` `[rows, outputs]` where they are wanted. */
+  softmaxLoss(
+    rows: number,
+    inputs: number,
+    outputs: number,
+    hidden: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    labels: Int32Array,
+    nll: Float32Array,
+    normalizer: Float32Array,
+    logits: Float32Array | null,
+  ): void;
+
+  /** Fills the gradients that are not null from the gradient `dy` of each nll; without `logits` it makes them again. */
+  softmaxLossGradient(
+    rows: number,
+    inputs: number,
+    outputs: number,
+    hidden: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    labels: Int32Array,
+    normalizer: Float32Array,
+    logits: Float32Array | null,
+    dy: Float32Array,
+    hiddenGradient: Float32Array | null,
+    weightGradient: Float32Array | null,
+    biasGradient: Float32Array | null,
+  ): void;
+}

@@ -1,9 +1,8 @@
-import { type FusedPerturbation, type FusedSequence, type FusedSequenceRequest, RnnxError } from '@rnnx/core';
+import type { FusedPerturbation, FusedSequence, FusedSequenceRequest } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
-import type { NativeBackend } from '../native-backend.js';
 import type { SequenceAddon } from './addon.js';
-import { FloatPool } from './float-pool.js';
-import { type Floats, floatsIn } from './floats.js';
+import type { Kept, Memory, Result } from './memory.js';
+import { noSecondDerivative, toTensor } from './tape.js';
 
 // The numbers of native/sequence.h.
 const cellNumbers = {
@@ -49,11 +48,11 @@ interface Parts<T> {
  * derivative is asked for.
  */
 export function createSequence(
-  backend: NativeBackend,
   addon: SequenceAddon,
+  store: Memory,
 ): (request: FusedSequenceRequest) => FusedSequence | undefined {
-  const pool = new FloatPool();
-  const { make, read } = floatsIn(backend);
+  const make = (shape: readonly number[]) => store.result(shape);
+  const read = (tensor: tf.Tensor) => store.floats(tensor);
 
   const forward = (request: FusedSequenceRequest, geometry: Geometry, memory: Float32Array | null) => {
     const { product, state, perturbations } = request;
@@ -121,24 +120,24 @@ export function createSequence(
     const weights = partsOf(request);
     const values = request.perturbations.map(({ value }) => value);
     const weightList = [weights.recurrent, weights.candidate, weights.bias].filter((weight) => weight !== undefined);
-    let last: Readonly<Record<string, Floats>> = {};
+    let last: Readonly<Record<string, Result>> = {};
     const hidden = tf.customGrad((...inputs) => {
       const save = inputs.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
-      let memory: Float32Array | undefined = pool.take(addon.sequenceMemory(...geometry));
-      const run = forward(request, geometry, memory);
+      let kept: Kept | undefined = store.keep(addon.sequenceMemory(...geometry));
+      const run = forward(request, geometry, kept.array);
       last = run.last;
       save([...weightList, ...values]);
       const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-        if (memory === undefined || tf.engine().isTapeOn()) throw noSecondDerivative();
+        if (kept === undefined || tf.engine().isTapeOn()) throw noSecondDerivative('sequence');
         const rest = [...saved];
         const again: Parts<tf.Tensor> = {
           recurrent: rest.shift()!,
           candidate: weights.candidate && rest.shift(),
           bias: weights.bias && rest.shift(),
         };
-        const gradients = backward(geometry, memory, request.product.shape[2], dy, again, rest);
-        pool.give(memory);
-        memory = undefined;
+        const gradients = backward(geometry, kept.array, request.product.shape[2], dy, again, rest);
+        store.release(kept);
+        kept = undefined;
         return gradients;
       };
       return { value: toTensor(run.hidden), gradFunc: gradFunc as never };
@@ -172,18 +171,6 @@ function geometryOf({ cell, product, state, perturbations }: FusedSequenceReques
   return [number, steps, batch, state.h!.shape[1]!, perturbations.length, Int32Array.from(table)];
 }
 
-function toTensor({ info }: Floats): tf.Tensor {
-  return tf.engine().makeTensorFromTensorInfo(info);
-}
-
-function toTensors(results: Readonly<Record<string, Floats>>): Record<string, tf.Tensor2D> {
-  return Object.fromEntries(Object.entries(results).map(([name, floats]) => [name, toTensor(floats) as tf.Tensor2D]));
-}
-
-function noSecondDerivative(): RnnxError {
-  return new RnnxError('RNNX_OPTION_INVALID', 'A fused sequence was asked for a second derivative', {
-    got: 'a gradient of a gradient, or a second backward pass over one forward pass',
-    expected: 'one backward pass',
-    remedy: 'call enableFusedKernels(false) for this computation',
-  });
+function toTensors(results: Readonly<Record<string, Result>>): Record<string, tf.Tensor2D> {
+  return Object.fromEntries(Object.entries(results).map(([name, result]) => [name, toTensor(result) as tf.Tensor2D]));
 }

@@ -1,0 +1,51 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { NativeBackend } from '../native-backend.js';
+import { BufferPool, type Slot } from '../pool.js';
+
+/** A result in the making: the array that native code fills, and what tfjs will know it by. */
+export interface Result {
+  readonly info: tf.TensorInfo;
+  readonly array: Float32Array;
+}
+
+/** What a forward pass keeps for its backward pass, outside of all tensors. */
+export interface Kept {
+  readonly array: Float32Array;
+  readonly slot: Slot | undefined;
+}
+
+/** How fused kernels read tensors, make results and keep what lies between the passes. */
+export class Memory {
+  readonly #pool = new BufferPool();
+
+  constructor(private readonly backend: NativeBackend) {}
+
+  /** Contents undefined. It must become a tensor. */
+  result(shape: readonly number[]): Result {
+    const info = this.backend.output(shape, 'float32');
+    return { info, array: this.backend.floats(info) };
+  }
+
+  /** The values where they lie, valid until the tensor is disposed. Refuses disposed tensors. */
+  floats(tensor: tf.Tensor): Float32Array {
+    tensor.throwIfDisposed();
+    return this.backend.floats(tensor);
+  }
+
+  /** The same for int32 tensors. */
+  ints(tensor: tf.Tensor): Int32Array {
+    tensor.throwIfDisposed();
+    return this.backend.ints(tensor);
+  }
+
+  /** Contents undefined. What is never given back is left to the garbage collector. */
+  keep(length: number): Kept {
+    const slot = this.#pool.take(length * Float32Array.BYTES_PER_ELEMENT);
+    return { slot, array: slot ? new Float32Array(slot.buffer, 0, length) : new Float32Array(length) };
+  }
+
+  /** Takes it back; the caller must not use it any more. */
+  release({ slot }: Kept): void {
+    if (slot !== undefined) this.#pool.release(slot);
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  type Cell,
+  createRng,
+  enableFusedKernels,
+  type ModelShape,
+  type Perturbation,
+  type PluginRef,
+  SitePlan,
+  unroll,
+} from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
+import { testRegistry } from './models.js';
+
+/** Every cell that may run as one kernel. */
+export const fusedCells = {
+  lstm: 'lstm',
+  'gru-after': 'gru',
+  'gru-before': { name: 'gru', reset: 'before' },
+  'rnn-tanh': 'rnn',
+  'rnn-sigmoid': { name: 'rnn', activation: 'sigmoid' },
+  'rnn-relu': { name: 'rnn', activation: 'relu' },
+} as const satisfies Record<string, PluginRef>;
+
+export type FusedCellName = keyof typeof fusedCells;
+
+export interface PerturbationCase {
+  readonly site: 'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden';
+  readonly kind: 'scale' | 'shift' | 'retain';
+  /** Which dimensions are there rather than broadcast; `scalar` for no dimension at all. */
+  readonly shape: 'scalar' | readonly [step: boolean, example: boolean, unit: boolean];
+}
+
+export interface SequenceCase {
+  readonly cell: FusedCellName;
+  readonly steps: number;
+  readonly batch: number;
+  readonly units: number;
+  readonly perturbations: readonly PerturbationCase[];
+  readonly seed: number;
+}
+
+const registry = testRegistry();
+const made = new Map<FusedCellName, Cell>();
+
+/** Cells hold nothing of a sequence: one of each is enough. */
+export function createCell(name: FusedCellName): Cell {
+  const cell = made.get(name) ?? (registry.create('cell', fusedCells[name]) as Cell);
+  made.set(name, cell);
+  return cell;
+}
+
+/** The quantities of a case: everything that a gradient is asked of, and the state before the first step. */
+export function sequenceInputs(at: SequenceCase) {
+  const { steps, batch, units } = at;
+  const rng = createRng(at.seed);
+  const draw = (name: string, shape: number[], low: number, high: number): tf.Tensor =>
+    tf.tidy(() => tf.add(tf.mul(rng.stream(name).uniform(shape), high - low), low));
+  const cell = createCell(at.cell);
+  const layout = cell.build(2, units);
+  const weights = layout.parameters.map(({ name, shape }) => draw(name, [...shape], -0.5, 0.5));
+  const values = at.perturbations.map(({ site, shape }, i) => {
+    const width = site === 'preactivation.recurrent' ? layout.gates.length * units : units;
+    const size = [steps, batch, width];
+    return draw(`value-${i}`, shape === 'scalar' ? [] : size.map((n, axis) => (shape[axis] ? n : 1)), 0, 1.2);
+  });
+  return {
+    x: draw('x', [steps, batch, 2], -1, 1),
+    weights,
+    values,
+    dy: draw('dy', [steps, batch, units], -1, 1),
+    state: Object.fromEntries(cell.stateNames.map((name) => [name, draw(name, [batch, units], -1, 1) as tf.Tensor2D])),
+  };
+}
+
+/**
+ * Runs a case through the unroll: loss Σ h·dy, hidden states, last state and all gradients by name. The caller owns them.
+ *
+ * @param fused whether fused kernels may be taken
+ */
+export function runSequence(
+  at: SequenceCase,
+  { x, weights, values, dy, state }: ReturnType<typeof sequenceInputs>,
+  fused: boolean,
+): Record<string, tf.Tensor> {
+  const cell = createCell(at.cell);
+  const layout = cell.build(2, at.units);
+  const names = layout.parameters.map(({ name }) => name);
+  const shapeOf = (name: string) => layout.parameters.find((each) => each.name === name)!.shape as [number, number];
+  const model: ModelShape = {
+    vocabularySize: undefined,
+    sites: cell.sites,
+    layers: [
+      {
+        inputSize: 2,
+        hiddenSize: at.units,
+        gates: layout.gates.length,
+        inputWeight: { name: layout.inputWeight, shape: shapeOf(layout.inputWeight) },
+        recurrentWeights: layout.recurrentWeights.map((name) => ({ name, shape: shapeOf(name) })),
+      },
+    ],
+    outputWeight: [1, at.units],
+  };
+  const results: Record<string, tf.Tensor> = {};
+  enableFusedKernels(fused);
+  try {
+    const { value, grads } = tf.valueAndGrads((x, ...rest) => {
+      const named = Object.fromEntries(names.map((name, i) => [name, rest[i]!]));
+      const perturbations = at.perturbations.map(({ site, kind }, i) => ({
+        owner: 'test',
+        perturbation: { site, kind, layer: 0, value: rest[names.length + i]! } as Perturbation,
+      }));
+      const plan = new SitePlan(perturbations, model, at.steps, at.batch);
+      const layer = unroll(cell, layout, named, x as tf.Tensor3D, state as never, plan, 0);
+      results.hidden = tf.keep(layer.hidden.clone());
+      for (const name of cell.stateNames) results[`last ${name}`] = tf.keep(layer.state[name]!.clone());
+      // A value that only acts beyond the last step has a gradient of zero, which tfjs would call an error.
+      const all = rest.map((tensor) => tf.mul(tf.sum(tensor), 0));
+      return tf.addN([tf.sum(tf.mul(layer.hidden, dy)), ...all]) as tf.Scalar;
+    })([x, ...weights, ...values]);
+    results.loss = value;
+    for (const [i, name] of ['x', ...names].entries()) results[`d ${name}`] = grads[i]!;
+    for (const [i, { site, kind }] of at.perturbations.entries())
+      results[`d value ${i} (${kind} at ${site}, [${values[i]!.shape}])`] = grads[1 + names.length + i]!;
+    return results;
+  } finally {
+    enableFusedKernels(true);
+  }
+}
