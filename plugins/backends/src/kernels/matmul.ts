@@ -11,13 +11,14 @@ export interface Product {
   readonly bOf: Int32Array;
 }
 
-/** `undefined` where the inner sizes differ, which the stock kernel reports. */
+/** `undefined` for vectors and where the inner sizes differ, which the stock kernel reports. */
 export function planProduct(
   a: readonly number[],
   b: readonly number[],
   transposeA: boolean,
   transposeB: boolean,
 ): Product | undefined {
+  if (a.length < 2 || b.length < 2) return undefined;
   const [aRows, aColumns] = a.slice(-2) as [number, number];
   const [bRows, bColumns] = b.slice(-2) as [number, number];
   const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
