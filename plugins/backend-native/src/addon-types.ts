@@ -1,3 +1,4 @@
+import type { OptimizerAddon, RandomAddon, SigmoidLossAddon } from './addon-training-types.js';
 import type { OutputAddon, SequenceAddon } from './fused/addon.js';
 
 /**
@@ -89,7 +90,10 @@ export interface Addon
     ReduceAddon,
     CopyAddon,
     SequenceAddon,
-    OutputAddon {}
+    OutputAddon,
+    SigmoidLossAddon,
+    OptimizerAddon,
+    RandomAddon {}
 
 /** Names in the order of their numbers in native/elementwise.h and native/reduce.h. */
 export const binaryOperations = [
