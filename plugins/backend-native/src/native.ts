@@ -95,7 +95,7 @@ function unavailable(got: string, remedy: string, cause?: unknown): RnnxError {
  */
 export const native = definePlugin<'backend', NativeOptions>({
   kind: 'backend',
-  name,
+  name: 'native',
   summary: 'C++ on all cores of the processor; the fastest without a GPU',
   core: '^0.1.0',
   paper: null,

@@ -191,7 +191,11 @@ describe('kernels of the native backend', () => {
       ],
       rows: () => [
         tf.gather(waves([500, 300]), tf.range(0, 400, 1, 'int32')),
-        tf.unsortedSegmentSum(waves([400, 300]), tf.range(0, 400, 1, 'int32').mod(tf.scalar(7, 'int32')) as tf.Tensor1D, 9),
+        tf.unsortedSegmentSum(
+          waves([400, 300]),
+          tf.range(0, 400, 1, 'int32').mod(tf.scalar(7, 'int32')) as tf.Tensor1D,
+          9,
+        ),
       ],
     };
     for (const [name, body] of Object.entries(bodies))

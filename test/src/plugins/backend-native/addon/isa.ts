@@ -1,0 +1,3 @@
+import { openAddon } from './open.js';
+
+console.log(JSON.stringify(openAddon().isa()));
