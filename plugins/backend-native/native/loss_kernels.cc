@@ -75,8 +75,17 @@ static float sigmoid_loss(int64_t n, const float* logits, const float* targets) 
 }
 
 static void sigmoid_gradient(int64_t n, const float* logits, const float* targets, float dy, float* out) {
+  const vf one = splat(1.0f);
   each(n, [=](int64_t i, int64_t lanes) {
-    write(out + i, (sigmoid(read(logits + i, lanes)) - read(targets + i, lanes)) * splat(dy), lanes);
+    const vf x = read(logits + i, lanes);
+    const vf t = read(targets + i, lanes);
+    // sigmoid(x) - t = (1 - t) sigmoid(x) - t sigmoid(-x), which does not cancel where the prediction is right.
+    const vf e = exp(-abs(x));
+    const vf large = one / (one + e);
+    const vf small = e * large;
+    const vi negative = x < splat(0.0f);
+    const vf g = (one - t) * select(negative, small, large) - t * select(negative, large, small);
+    write(out + i, g * splat(dy), lanes);
   });
 }
 

@@ -1,0 +1,133 @@
+/** Calls every function of the addon wrongly, at random: each call must end with a result or a coded error. */
+import { type Addon, unaryOperations } from '@rnnx/backend-native';
+import { Draws, openAddon } from './open.js';
+
+export interface Fuzzed {
+  readonly calls: number;
+  readonly refused: number;
+  readonly done: number;
+  /** Errors that are no TypeError or RangeError of ours. */
+  readonly strange: string[];
+  /** Functions no call of which was refused, or no call of which went through. */
+  readonly neverRefused: string[];
+}
+
+type Call = readonly unknown[];
+
+const draws = new Draws('fuzz');
+
+function detached(): Float32Array {
+  const array = new Float32Array(8);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+const oddNumbers = [0, -0, 1, -1, 2, 0.5, NaN, Infinity, -Infinity, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 31)];
+
+/** Anything. Arrays are short, so a size that passes is small or the array is refused. */
+function anything(): unknown {
+  const length = draws.whole(0, 40);
+  return draws.pick<() => unknown>([
+    () => draws.pick(oddNumbers),
+    () => draws.whole(0, 6),
+    () => draws.whole(0, 6),
+    () => draws.chance(0.5),
+    () => draws.pick([undefined, null, '', 'gemm', Symbol('x'), 7n, {}, [], [1, 2], () => 1, new Map(), /x/]),
+    () => draws.floats(length),
+    () => draws.floats(length),
+    () => draws.floats(length).subarray(draws.whole(0, length)),
+    () => new Float32Array(new SharedArrayBuffer(length * 4)),
+    () => Int32Array.from({ length }, () => draws.whole(-3, 9)),
+    () => Int32Array.from({ length }, () => draws.pick([2 ** 31 - 1, -(2 ** 31), 0, 1])),
+    () => new Uint8Array(length),
+    () => new Uint32Array(length),
+    () => new Float64Array(length),
+    () => new BigInt64Array(2),
+    () => new DataView(new ArrayBuffer(8)),
+    () => new ArrayBuffer(64),
+    () => new Proxy(new Float32Array(8), {}),
+    () => Object.setPrototypeOf({}, Float32Array.prototype),
+    detached,
+  ])();
+}
+
+const f = (count: number) => draws.floats(count);
+const labels = (count: number, below: number) => Int32Array.from({ length: count }, () => draws.whole(0, below - 1));
+
+/** Right calls, to be spoilt in one place. */
+const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
+  gemm: () => [draws.chance(0.5), draws.chance(0.5), 3, 4, 5, f(15), f(20), f(12), draws.chance(0.5)],
+  unary: () => [draws.whole(0, unaryOperations.length - 1), 9, f(9), f(9), 0.5, 1],
+  reduce: () => [draws.whole(0, 3), 2, 3, 4, f(24), f(8)],
+  softmax: () => [3, 4, f(12), f(12)],
+  softmaxLoss: () => [3, 2, 5, f(6), f(10), f(5), labels(3, 5), f(3), f(3), f(15)],
+  softmaxLossGradient: () => [3, 2, 5, f(6), f(10), f(5), labels(3, 5), f(3), f(15), f(3), f(6), f(10), f(5)],
+  sigmoidLoss: () => [3, 2, 5, f(6), f(10), f(5), f(15), f(3), null],
+  sigmoidLossGradient: () => [3, 2, 5, f(6), f(10), f(5), f(15), null, f(3), f(6), null, f(5)],
+  sgd: () => [6, f(6), f(6), 1, 0.1, f(6)],
+  momentum: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, f(6), f(6)],
+  adam: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, 0.99, 1e-8, 3, f(6), f(6), f(6), f(6)],
+  rmsprop: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, 0.9, 1e-8, f(6), f(6), f(6), f(6)],
+  average: () => [6, f(6), f(6), 3, f(6)],
+  sumSquares: () => [6, f(6)],
+  philoxWords: () => [1, 2, 5, new Uint32Array(5)],
+  philoxUniforms: () => [1, 2, 5, f(5)],
+  philoxNormals: () => [1, 2, 5, f(5)],
+  philoxDoubles: () => [1, 2, 5, new Float64Array(5)],
+  philoxBernoulli: () => [1, 2, 5, 0.5, f(5)],
+  gather: () => [1, 2, 3, 4, 2, f(24), labels(2, 3), f(16)],
+  segmentSum: () => [3, 4, 5, f(12), labels(3, 5), f(20)],
+};
+
+function spoil(call: Call): Call {
+  const spoilt = [...call];
+  switch (draws.whole(0, 3)) {
+    case 0:
+      return spoilt.slice(0, draws.whole(0, spoilt.length - 1));
+    case 1:
+      spoilt.splice(draws.whole(0, spoilt.length - 1), 1);
+      return spoilt;
+    default:
+      spoilt[draws.whole(0, spoilt.length - 1)] = anything();
+      return spoilt;
+  }
+}
+
+const addon = openAddon();
+const threads = addon.threadCount();
+const names = Object.keys(addon) as (keyof Addon)[];
+const refusedBy = new Map<string, number>();
+const strange: string[] = [];
+let [calls, refused, done] = [0, 0, 0];
+
+function attempt(name: keyof Addon, args: Call): void {
+  calls++;
+  try {
+    (addon[name] as (...args: unknown[]) => unknown)(...args);
+    done++;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    const ours = (error instanceof TypeError || error instanceof RangeError) && code?.startsWith('RNNX_NATIVE_');
+    if (!ours || !message.startsWith(`${name}: `)) strange.push(`${name}: ${String(error)} ${code}`);
+    refused++;
+    refusedBy.set(name, (refusedBy.get(name) ?? 0) + 1);
+  }
+}
+
+for (const [name, make] of Object.entries(right) as [keyof Addon, () => Call][]) {
+  const before = refused;
+  attempt(name, make());
+  if (refused !== before) strange.push(`${name} refused a right call`);
+}
+while (calls < 12_000) {
+  const name = draws.pick(names);
+  const make = right[name];
+  if (make !== undefined && draws.chance(0.7)) attempt(name, spoil(make()));
+  else attempt(name, Array.from({ length: draws.whole(0, 12) }, anything));
+}
+addon.setThreadCount(threads);
+
+const takeNothing = ['isa', 'threadCount'];
+const neverRefused = names.filter((name) => !takeNothing.includes(name) && !refusedBy.has(name));
+const report: Fuzzed = { calls, refused, done, strange: [...new Set(strange)].slice(0, 20), neverRefused };
+console.log(JSON.stringify(report));
