@@ -24,7 +24,7 @@ interface Trace {
 }
 
 /** A run of plain SGD on the current backend: loss and what is held after each update. */
-function train(config: Partial<ModelConfig>, updates: number, steps = 6, batch = 4): Trace {
+function train(config: Partial<ModelConfig>, updates: number, { rate = 1, steps = 6, batch = 4 } = {}): Trace {
   const model = buildModel({ hiddenSize: 12, ...config }, noise, 11);
   let weights = model.initialize(createRng(1)) as Record<string, tf.Tensor>;
   let state = model.initialState(batch);
@@ -37,7 +37,7 @@ function train(config: Partial<ModelConfig>, updates: number, steps = 6, batch =
     const { norm, gradients } = clipByGlobalNorm(result.gradients, 1);
     const next = tf.tidy(() =>
       Object.fromEntries(
-        Object.entries(weights).map(([name, weight]) => [name, tf.sub(weight, tf.mul(gradients[name]!, 2))]),
+        Object.entries(weights).map(([name, weight]) => [name, tf.sub(weight, tf.mul(gradients[name]!, rate))]),
       ),
     );
     trace.losses.push(result.loss.dataSync()[0]!);
@@ -56,19 +56,20 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 describe('training on the native backend', () => {
   onNative();
 
-  const cells: readonly (readonly [string, PluginRef])[] = [
-    ['LSTM', 'lstm'],
-    ['GRU', 'gru'],
-    ['GRU with the reset before', { name: 'gru', reset: 'before' }],
-    ['RNN', 'rnn'],
+  // Rates at which two roundings of the same run do not part by chaos.
+  const cells: readonly (readonly [string, PluginRef, number])[] = [
+    ['LSTM', 'lstm', 1],
+    ['GRU', 'gru', 1],
+    ['GRU with the reset before', { name: 'gru', reset: 'before' }, 1],
+    ['RNN', 'rnn', 0.5],
   ];
-  for (const [name, cell] of cells)
+  for (const [name, cell, rate] of cells)
     it(`follows the cpu backend over 200 updates: ${name}`, async function () {
       this.timeout(60_000);
-      const { result: native, sequences, losses } = countFused(() => train({ cell }, 200));
+      const { result: native, sequences, losses } = countFused(() => train({ cell }, 200, { rate }));
       expect([sequences, losses], 'fused runs').to.deep.equal([400, 200]);
       await useBackend('cpu');
-      const cpu = train({ cell }, 200);
+      const cpu = train({ cell }, 200, { rate });
       await useBackend('native');
       // It learns, so that following means something.
       expect(mean(cpu.losses.slice(-14))).to.be.below(0.9 * mean(cpu.losses.slice(0, 14)));
@@ -87,7 +88,7 @@ describe('training on the native backend', () => {
 
   it('keeps the process flat over 300 updates', function () {
     this.timeout(60_000);
-    const run = () => train({ hiddenSize: 64 }, 50, 20, 16);
+    const run = () => train({ hiddenSize: 64 }, 50, { steps: 20, batch: 16 });
     run();
     const start = process.memoryUsage.rss();
     for (let round = 0; round < 6; round++) run();
