@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { runOn } from '../../support/backend.js';
+import { onNative } from '../../support/native.js';
 import {
   type Case,
   expectAgreement,
@@ -15,7 +16,6 @@ import {
   signedAxisOf,
 } from '../backends/agreement.js';
 import { binary, kernelCases, onFloats, reductions } from '../backends/kernel-cases.js';
-import { onNative } from './native.js';
 
 const anyRank = shape(fc.integer({ min: 0, max: 4 }));
 

@@ -1,7 +1,7 @@
 import { nativeBackend } from '@rnnx/backend-native';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { onNative } from './native.js';
+import { onNative } from '../../support/native.js';
 
 const long = 5000;
 const ramp = () => tf.tidy(() => tf.range(0, long).add(0));

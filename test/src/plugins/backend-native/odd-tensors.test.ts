@@ -2,7 +2,7 @@ import { fallbacks, nativeBackend, resetFallbacks, trialFallbacks } from '@rnnx/
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { runOn } from '../../support/backend.js';
-import { onNative } from './native.js';
+import { onNative } from '../../support/native.js';
 
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
 const special = [nan, infinity, -infinity, 0, -0, 1, -1, 1e-40, 3e38, -3e38, 88.8, -104];
