@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { type LoadContext, RnnxError } from '@rnnx/core';
-import { checksumError, kindOf, readText, sha256Of, type TextFile } from './files.js';
+import { type BinaryFile, checksumError, kindOf, readBinary, readText, sha256Of, type TextFile } from './files.js';
 import { Partial, type Validator } from './partial.js';
 
 export interface DownloadRequest {
@@ -202,9 +202,23 @@ function reasonOf(error: unknown): string {
  * Errors: as `download` and `readText`.
  */
 export async function cachedText(request: DownloadRequest, context: LoadContext): Promise<TextFile> {
+  await fillCache(request, context);
+  return readText(request.target, request.sha256, cacheRemedy(request));
+}
+
+/** As `cachedText`, for any content. */
+export async function cachedBinary(request: DownloadRequest, context: LoadContext): Promise<BinaryFile> {
+  await fillCache(request, context);
+  return readBinary(request.target, request.sha256, cacheRemedy(request));
+}
+
+async function fillCache(request: DownloadRequest, context: LoadContext): Promise<void> {
   const { target, sha256 } = request;
   const present = (await kindOf(target)) === 'file';
   const fit = present && (sha256 === undefined || (await sha256Of(target)) === sha256.toLowerCase());
   if (!fit && !(present && context.offline)) await download(request, context);
-  return readText(target, sha256, `delete it and allow downloads, or ${request.byHand}`);
+}
+
+function cacheRemedy({ byHand }: DownloadRequest): string {
+  return `delete it and allow downloads, or ${byHand}`;
 }

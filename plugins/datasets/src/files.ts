@@ -5,51 +5,79 @@ import { readFile, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { RnnxError } from '@rnnx/core';
 
-/** A text file, and what identifies it. */
-export interface TextFile {
+/** What identifies a file. */
+export interface FileIdentity {
   readonly path: string;
-  readonly text: string;
   readonly bytes: number;
   /** SHA-256 of the bytes, in lower-case hexadecimal digits. */
   readonly sha256: string;
 }
 
+export interface TextFile extends FileIdentity {
+  readonly text: string;
+}
+
+export interface BinaryFile extends FileIdentity {
+  readonly content: Buffer;
+}
+
+/** Files above this size are no data of ours; reading one would only fill the memory. */
+const largestFile = 2 ** 30;
+
 /**
- * Reads a whole text file. A byte order mark at its start is dropped.
+ * Reads a whole file.
  *
- * Errors: RNNX_DATA_MISSING, RNNX_DATA_CHECKSUM, RNNX_DATA_ENCODING.
+ * Errors: RNNX_DATA_MISSING, RNNX_DATA_UNSAFE above 1 GiB, RNNX_DATA_CHECKSUM.
  *
  * @param expected the SHA-256 that the file must have
  * @param checksumRemedy what to do where it has another one
  */
-export async function readText(
+export async function readBinary(
   path: string,
   expected?: string,
   checksumRemedy = 'replace the file, or correct the checksum in the configuration',
-): Promise<TextFile> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+): Promise<BinaryFile> {
+  const refuse = (cause: NodeJS.ErrnoException) => {
     throw missing(path, cause);
-  });
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  };
+  const { size } = await stat(path).catch(refuse);
+  if (size > largestFile)
+    throw new RnnxError('RNNX_DATA_UNSAFE', `${path} is too large to be read whole`, {
+      got: `${size} bytes`,
+      expected: `at most ${largestFile} bytes`,
+      remedy: 'correct the path, or cut the file',
+    });
+  const content = await readFile(path).catch(refuse);
+  const sha256 = createHash('sha256').update(content).digest('hex');
   if (expected !== undefined && sha256 !== expected.toLowerCase())
     throw checksumError(path, sha256, expected, checksumRemedy);
-  const invalid = firstInvalidByte(bytes);
+  return { path, content, bytes: content.length, sha256 };
+}
+
+/**
+ * Reads a whole text file. A byte order mark at its start is dropped.
+ *
+ * Errors: as `readBinary`, and RNNX_DATA_ENCODING.
+ */
+export async function readText(path: string, expected?: string, checksumRemedy?: string): Promise<TextFile> {
+  const { content, ...identity } = await readBinary(path, expected, checksumRemedy);
+  const invalid = firstInvalidByte(content);
   if (invalid !== undefined) {
-    const line = bytes.subarray(0, invalid).filter((byte) => byte === 10).length + 1;
+    const line = content.subarray(0, invalid).filter((byte) => byte === 10).length + 1;
     throw new RnnxError('RNNX_DATA_ENCODING', `${path} is not valid UTF-8`, {
-      got: `byte 0x${bytes[invalid]!.toString(16).padStart(2, '0')} at offset ${invalid} (line ${line})`,
+      got: `byte 0x${content[invalid]!.toString(16).padStart(2, '0')} at offset ${invalid} (line ${line})`,
       expected: 'text in UTF-8',
       remedy: `convert it first, for instance: iconv -f ISO-8859-1 -t UTF-8 ${JSON.stringify(path)}`,
     });
   }
-  return { path, text: new TextDecoder().decode(bytes), bytes: bytes.length, sha256 };
+  return { ...identity, text: new TextDecoder().decode(content) };
 }
 
 export function missing(path: string, cause?: NodeJS.ErrnoException): RnnxError {
   const why = cause?.code === undefined || cause.code === 'ENOENT' ? 'no such file' : cause.code;
   return new RnnxError('RNNX_DATA_MISSING', `Cannot read ${path}`, {
     got: why,
-    expected: 'a text file that this user may read',
+    expected: 'a file that this user may read',
     remedy: 'correct the path (relative paths start at --data-dir, or else at the working directory)',
     cause,
   });
@@ -60,6 +88,21 @@ export function checksumError(path: string, got: string, expected: string, remed
     got: `SHA-256 ${got}`,
     expected: `SHA-256 ${expected.toLowerCase()}`,
     remedy,
+  });
+}
+
+/** RNNX_DATA_INVALID: the content at an offset is not of its form. */
+export function invalidFile(
+  path: string,
+  offset: number | string,
+  got: string,
+  expected: string,
+  remedy?: string,
+): RnnxError {
+  return new RnnxError('RNNX_DATA_INVALID', `${path} cannot be read at byte ${offset}`, {
+    got,
+    expected,
+    remedy: remedy ?? 'get the file again from its source; docs/datasets.md names it',
   });
 }
 

@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { type LoadContext, RnnxError, type SplitName } from '@rnnx/core';
 import { type SplitText, splitNames } from './corpus.js';
 import { cachedText } from './download.js';
-import { kindOf, missing, readText, type TextFile } from './files.js';
+import { type FileIdentity, kindOf, missing, readText, type TextFile } from './files.js';
 import type { Unit } from './vocabulary.js';
 
 export type SplitTexts = Readonly<Record<SplitName, SplitText>>;
@@ -79,7 +79,7 @@ export function fromFiles(
   };
 }
 
-export function note(what: string, location: string, file: TextFile): string {
+export function note(what: string, location: string, file: FileIdentity): string {
   return `${what}: ${location}, ${file.bytes} bytes, SHA-256 ${file.sha256}`;
 }
 
