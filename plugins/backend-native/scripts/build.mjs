@@ -18,7 +18,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const sources = join(root, 'native');
 
 /** Instruction sets that the kernels are compiled for, with the compiler's options. */
-const instructionSets = {
+export const instructionSets = {
   x64: {
     baseline: [],
     avx2: ['-mavx2', '-mfma'],

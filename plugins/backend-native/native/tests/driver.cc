@@ -1,0 +1,187 @@
+// Runs the kernels on random sizes from several threads at once, in memory of exactly the size they may touch, and compares
+// with plain loops. Built and run by scripts/sanitize.mjs under AddressSanitizer and ThreadSanitizer; needs no Node.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "dispatch.h"
+#include "gemm.h"
+#include "losses.h"
+#include "optimizers.h"
+#include "parallel.h"
+#include "random.h"
+#include "sequence.h"
+
+namespace {
+
+using Floats = std::vector<float>;
+
+std::atomic<int> failures{0};
+
+void check(bool holds, const char* what) {
+  if (holds) return;
+  failures++;
+  std::fprintf(stderr, "failed: %s\n", what);
+}
+
+/// Numbers of one thread: Knuth's 64-bit linear congruence, high bits.
+struct Draws {
+  uint64_t state;
+  uint32_t word() {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>(state >> 32);
+  }
+  int64_t whole(int64_t low, int64_t high) { return low + static_cast<int64_t>(word() % static_cast<uint64_t>(high - low + 1)); }
+  bool chance() { return (word() & 1) != 0; }
+  Floats floats(int64_t n) {
+    Floats x(static_cast<size_t>(n));
+    for (float& each : x) each = static_cast<float>(word()) * 0x1p-31f - 1.0f;
+    return x;
+  }
+};
+
+bool close(float got, double wanted, double size) { return std::fabs(got - wanted) <= 1e-5 * size + 1e-6; }
+
+void products(Draws& draws) {
+  const int64_t M = draws.whole(1, 40), N = draws.whole(1, 90), K = draws.whole(1, draws.chance() ? 60 : 800);
+  const bool transA = draws.chance(), transB = draws.chance();
+  const Floats A = draws.floats(M * K), B = draws.floats(K * N);
+  Floats C(static_cast<size_t>(M * N)), P = C, Q = C;
+  const int64_t lda = transA ? M : K, ldb = transB ? K : N;
+  rnnx::gemm(transA, transB, M, N, K, A.data(), lda, B.data(), ldb, C.data(), N, false);
+  for (int64_t i = 0; i < M; i++)
+    for (int64_t j = 0; j < N; j++) {
+      double sum = 0;
+      for (int64_t k = 0; k < K; k++)
+        sum += static_cast<double>(A[static_cast<size_t>(transA ? k * lda + i : i * lda + k)]) *
+               B[static_cast<size_t>(transB ? j * ldb + k : k * ldb + j)];
+      check(close(C[static_cast<size_t>(i * N + j)], sum, static_cast<double>(K)), "product");
+    }
+  rnnx::PackedB* packed = rnnx::pack_b(transB, K, N, B.data(), ldb);
+  if (!transA) {
+    rnnx::gemm_packed(M, N, K, A.data(), lda, packed, P.data(), N, false);
+    check(P == C, "packed product");
+  }
+  Floats packedA(static_cast<size_t>(rnnx::packed_a_floats(M, K)));
+  rnnx::pack_a(transA, M, K, A.data(), lda, packedA.data());
+  rnnx::parallel_for(rnnx::panel_count(N), 1, [&](int64_t begin, int64_t end) {
+    rnnx::gemm_panels(M, packedA.data(), packed, begin, end, Q.data(), N, false);
+  });
+  check(Q == C, "product by panels");
+  rnnx::free_packed(packed);
+}
+
+void losses(Draws& draws) {
+  const int64_t N = draws.whole(0, 30), H = draws.whole(1, 40), V = draws.whole(1, draws.chance() ? 90 : 2500);
+  const Floats hidden = draws.floats(N * H), weight = draws.floats(V * H), bias = draws.floats(V), dy = draws.floats(N);
+  const rnnx::OutputLayer layer = {N, H, V, hidden.data(), weight.data(), bias.data()};
+  std::vector<int32_t> labels(static_cast<size_t>(N));
+  for (int32_t& each : labels) each = static_cast<int32_t>(draws.whole(0, V - 1));
+  Floats nll(static_cast<size_t>(N)), again = nll, normalizer = nll, logits(static_cast<size_t>(N * V));
+  rnnx::softmax_loss(layer, labels.data(), nll.data(), normalizer.data(), logits.data());
+  rnnx::softmax_loss(layer, labels.data(), again.data(), normalizer.data(), nullptr);
+  check(nll == again, "loss with and without logits kept");
+  Floats dh(static_cast<size_t>(N * H)), dw(static_cast<size_t>(V * H)), db(static_cast<size_t>(V));
+  Floats dh2 = dh, dw2 = dw, db2 = db;
+  rnnx::softmax_loss_gradient(layer, labels.data(), normalizer.data(), logits.data(), dy.data(),
+                              {dh.data(), dw.data(), db.data()});
+  rnnx::softmax_loss_gradient(layer, labels.data(), normalizer.data(), nullptr, dy.data(),
+                              {dh2.data(), dw2.data(), db2.data()});
+  check(dh == dh2 && dw == dw2 && db == db2, "gradient with and without logits kept");
+  const Floats targets = draws.floats(N * V);
+  rnnx::sigmoid_loss(layer, targets.data(), nll.data(), logits.data());
+  rnnx::sigmoid_loss_gradient(layer, targets.data(), logits.data(), dy.data(), {dh.data(), nullptr, db.data()});
+}
+
+void updates(Draws& draws) {
+  const int64_t n = draws.whole(0, 200);
+  const rnnx::OptimizerTable& table = RNNX_TABLE(optimizer_table);
+  Floats w = draws.floats(n), m(static_cast<size_t>(n)), v = m;
+  const Floats g = draws.floats(n);
+  const rnnx::Step step = {n, w.data(), g.data(), 0.5f, 0.1f, w.data()};
+  table.sgd(step);
+  table.momentum(step, m.data(), 0.9f, m.data());
+  table.adam(step, m.data(), v.data(), {0.9f, 0.1f, 0.99f, 0.01f, 1e-8f, 1.0f}, m.data(), v.data());
+  table.rmsprop(step, m.data(), v.data(), 0.9f, 0.1f, 0.9f, 1e-6f, m.data(), v.data());
+  table.average(n, m.data(), w.data(), 0.5f, m.data());
+  check(std::isfinite(table.sum_squares(n, w.data())), "updates");
+  const int64_t blocks = draws.whole(0, 100);
+  std::vector<uint32_t> words(static_cast<size_t>(4 * blocks));
+  const rnnx::RandomTable& random = RNNX_TABLE(random_table);
+  random.words(3, blocks, 1, 2, words.data());
+  Floats normal(words.size());
+  random.normals(4 * blocks, words.data(), normal.data());
+  for (const float each : normal) check(std::fabs(each) < 7, "normal");
+}
+
+void sequences(Draws& draws) {
+  using rnnx::SequenceCell;
+  rnnx::Sequence s = {};
+  s.cell = static_cast<SequenceCell>(draws.whole(0, static_cast<int64_t>(SequenceCell::count) - 1));
+  s.steps = draws.whole(1, 6);
+  s.batch = draws.whole(1, 9);
+  s.units = draws.whole(1, 50);
+  const int64_t H = s.units, state = s.batch * H, G = rnnx::sequence_gates(s.cell);
+  const bool before = s.cell == SequenceCell::gru_before;
+  const Floats recurrent = draws.floats((before ? 2 : G) * H * H), candidate = draws.floats(H * H), bias = draws.floats(H);
+  s.recurrent = recurrent.data();
+  s.candidate = candidate.data();
+  s.recurrent_bias = bias.data();
+  const Floats scale = draws.floats(state);
+  Floats d_scale(static_cast<size_t>(state));
+  const rnnx::Perturbation noise = {rnnx::PerturbationKind::scale, scale.data(), {0, H, 1}, d_scale.data(), {0, H, 1}};
+  s.chains[static_cast<int>(draws.chance() ? rnnx::SequenceSite::hidden : rnnx::SequenceSite::recurrent)] = {&noise, 1};
+  const rnnx::SequenceLayout layout = rnnx::sequence_layout(s, true);
+  Floats memory(static_cast<size_t>(layout.size));
+  const Floats product = draws.floats(s.steps * G * state), h0 = draws.floats(state), c0 = draws.floats(state);
+  Floats hidden(static_cast<size_t>(s.steps * state)), last_h(static_cast<size_t>(state)), last_c = last_h;
+  rnnx::sequence_forward({s, layout, memory.data(), product.data(), h0.data(), c0.data(), hidden.data(), last_h.data(),
+                          last_c.data()});
+  const Floats d_hidden = draws.floats(s.steps * state);
+  Floats d_product(product.size()), d_recurrent(recurrent.size()), d_candidate(candidate.size()), d_bias(bias.size());
+  rnnx::SequenceBackward pass = {};
+  pass.sequence = s;
+  pass.layout = layout;
+  pass.memory = memory.data();
+  pass.d_hidden = d_hidden.data();
+  pass.d_product = d_product.data();
+  pass.d_recurrent = d_recurrent.data();
+  pass.d_candidate = d_candidate.data();
+  pass.d_bias = d_bias.data();
+  rnnx::sequence_backward(pass);
+  check(std::all_of(hidden.begin(), hidden.end(), [](float x) { return !std::isnan(x); }), "sequence");
+}
+
+void loops(Draws& draws) {
+  const int64_t n = draws.whole(0, 3000);
+  std::vector<int> visits(static_cast<size_t>(n));
+  rnnx::parallel_for(n, draws.whole(1, 50), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) visits[static_cast<size_t>(i)]++;
+    rnnx::parallel_for(3, 1, [](int64_t, int64_t) {});
+  });
+  check(std::all_of(visits.begin(), visits.end(), [](int x) { return x == 1; }), "each index once");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? std::atoi(argv[1]) : 100;
+  std::vector<std::thread> callers;
+  for (uint64_t caller = 0; caller < 3; caller++)
+    callers.emplace_back([=] {
+      Draws draws{caller + 1};
+      for (int round = 0; round < rounds; round++) {
+        // Between calls the number may change under others.
+        if (caller == 0) rnnx::set_thread_count(static_cast<int>(draws.whole(1, 4)));
+        for (const auto& part : {products, losses, updates, sequences, loops}) part(draws);
+      }
+    });
+  for (std::thread& each : callers) each.join();
+  std::printf("%s: %d rounds by 3 callers, %d failures\n", rnnx::isa_name(), rounds, failures.load());
+  return failures == 0 ? 0 : 1;
+}
