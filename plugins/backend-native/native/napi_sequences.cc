@@ -45,24 +45,30 @@ Sequence take_sequence(Call& call) {
   return s;
 }
 
-napi_value take_list(Call& call, const char* name, uint32_t length) {
+using List = std::vector<napi_value>;
+
+/// The elements of an array. Reading them may run JavaScript, which may take memory away from typed arrays: all lists come
+/// before the first pointer into one.
+List take_list(Call& call, const char* name, uint32_t length) {
   const napi_value list = call.any();
   bool is_array = false;
   uint32_t found = 0;
   if (napi_is_array(call.env, list, &is_array) != napi_ok || !is_array ||
       napi_get_array_length(call.env, list, &found) != napi_ok || found != length)
     call.refuse(name, "must be an array with an element a perturbation");
-  return list;
+  List elements(length);
+  for (uint32_t index = 0; index < length; index++)
+    if (napi_get_element(call.env, list, index, &elements[index]) != napi_ok)
+      call.refuse(name, "has an element that cannot be read");
+  return elements;
 }
 
-/// Element `index` of a list: a Float32Array of at least `length` elements, or null where that is allowed.
-float* element(Call& call, napi_value list, const char* name, uint32_t index, int64_t length, bool optional) {
-  napi_value value = nullptr;
+/// An element: a Float32Array of at least `length` elements, or null where that is allowed.
+float* floats_in(Call& call, napi_value value, const char* name, int64_t length, bool optional) {
   napi_valuetype type = napi_undefined;
-  bool typed = false;
-  if (napi_get_element(call.env, list, index, &value) != napi_ok || napi_typeof(call.env, value, &type) != napi_ok)
-    call.refuse(name, "has an element that cannot be read");
+  napi_typeof(call.env, value, &type);
   if (optional && (type == napi_null || type == napi_undefined)) return nullptr;
+  bool typed = false;
   napi_typedarray_type kind = napi_uint8_array;
   size_t found = 0;
   void* data = nullptr;
@@ -82,16 +88,17 @@ constexpr int64_t fields = 5;
 
 /// The table `[count, (site, kind, T', B', N')]`. Values and gradients are filled in by those who need them.
 struct Table {
-  const int32_t* rows;
+  std::vector<int32_t> rows;
   uint32_t count;
 };
 
 Table take_table(Call& call, const Sequence& s, Perturbations& perturbations) {
   Table table{};
   table.count = static_cast<uint32_t>(call.size("perturbationCount", 0, 1 << 16));
-  table.rows = call.ints("perturbationTable", table.count * fields);
+  const int32_t* const rows = call.ints("perturbationTable", table.count * fields);
+  table.rows.assign(rows, rows + table.count * fields);
   for (uint32_t k = 0; k < table.count; k++) {
-    const int32_t* const row = table.rows + k * fields;
+    const int32_t* const row = table.rows.data() + k * fields;
     if (row[0] < 0 || row[0] >= static_cast<int32_t>(SequenceSite::count))
       call.refuse("perturbationTable", "names a site that does not exist");
     if (row[1] < 0 || row[1] >= static_cast<int32_t>(PerturbationKind::count))
@@ -121,24 +128,23 @@ template <class F>
 void each_row(const Table& table, Perturbations& perturbations, const F& f) {
   size_t seen[static_cast<int>(SequenceSite::count)] = {};
   for (uint32_t k = 0; k < table.count; k++) {
-    const int32_t* const row = table.rows + k * fields;
+    const int32_t* const row = table.rows.data() + k * fields;
     f(perturbations.sites[row[0]][seen[row[0]]++], row, k);
   }
 }
 
-void take_values(Call& call, const Table& table, Perturbations& perturbations) {
-  const napi_value values = take_list(call, "values", table.count);
+void set_values(Call& call, const List& values, const Table& table, Perturbations& perturbations) {
   each_row(table, perturbations, [&](Perturbation& p, const int32_t* row, uint32_t k) {
-    p.value = element(call, values, "values", k, int64_t{row[2]} * row[3] * row[4], false);
+    p.value = floats_in(call, values[k], "values", int64_t{row[2]} * row[3] * row[4], false);
   });
 }
 
-void take_gradients(Call& call, const Sequence& s, const Table& table, Perturbations& perturbations) {
-  const napi_value gradients = take_list(call, "gradients", table.count);
+void set_gradients(Call& call, const List& gradients, const Sequence& s, const Table& table,
+                   Perturbations& perturbations) {
   each_row(table, perturbations, [&](Perturbation& p, const int32_t* row, uint32_t k) {
     const int64_t rows = int64_t{row[2]} * row[3];
     const int64_t columns = site_columns(s, static_cast<SequenceSite>(row[0]));
-    float* const target = element(call, gradients, "gradients", k, rows * row[4], true);
+    float* const target = floats_in(call, gradients[k], "gradients", rows * row[4], true);
     if (target == nullptr) return;
     p.gradient = target;
     p.gradient_strides = {row[2] == 1 ? 0 : row[3] * columns, row[3] == 1 ? 0 : columns, 1};
@@ -178,7 +184,7 @@ napi_value forward(Call& call) {
   s = take_sequence(call);
   Perturbations perturbations;
   const Table table = take_table(call, s, perturbations);
-  take_values(call, table, perturbations);
+  set_values(call, take_list(call, "values", table.count), table, perturbations);
   link(s, perturbations);
   take_weights(call, s);
   const bool lstm = s.cell == SequenceCell::lstm;
@@ -209,8 +215,10 @@ napi_value backward(Call& call) {
   s = take_sequence(call);
   Perturbations perturbations;
   const Table table = take_table(call, s, perturbations);
-  take_values(call, table, perturbations);
-  take_gradients(call, s, table, perturbations);
+  const List values = take_list(call, "values", table.count);
+  const List gradients = take_list(call, "gradients", table.count);
+  set_values(call, values, table, perturbations);
+  set_gradients(call, gradients, s, table, perturbations);
   link(s, perturbations);
   take_weights(call, s);
   const bool reset_before = s.cell == SequenceCell::gru_before;

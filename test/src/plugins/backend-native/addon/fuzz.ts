@@ -54,6 +54,18 @@ function anything(): unknown {
 const f = (count: number) => draws.floats(count);
 const labels = (count: number, below: number) => Int32Array.from({ length: count }, () => draws.whole(0, below - 1));
 
+/** A sequence of 3 steps, 2 examples and 5 units: sizes, gates, and two perturbations with their values. */
+function sequence() {
+  const cell = draws.whole(0, 5);
+  const gates = [4, 3, 3, 1, 1, 1][cell]!;
+  const table = Int32Array.of(5, 2, 3, 2, 5, 1, draws.whole(0, 1), 1, 2, draws.pick([1, gates * 5]));
+  const values = () => [f(30), f(2 * table[9]!)];
+  const sizes = [cell, 3, 2, 5, 2, table] as const;
+  const candidate = () => (cell === 2 ? f(25) : null);
+  const recurrent = () => f(25 * (cell === 2 ? 2 : gates));
+  return { cell, gates, sizes, values, recurrent, candidate, memory: () => f(addon.sequenceMemory(...sizes)) };
+}
+
 /** Right calls, to be spoilt in one place. */
 const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   gemm: () => [draws.chance(0.5), draws.chance(0.5), 3, 4, 5, f(15), f(20), f(12), draws.chance(0.5)],
@@ -77,6 +89,21 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   philoxBernoulli: () => [1, 2, 5, 0.5, f(5)],
   gather: () => [1, 2, 3, 4, 2, f(24), labels(2, 3), f(16)],
   segmentSum: () => [3, 4, 5, f(12), labels(3, 5), f(20)],
+  sequenceMemory: () => sequence().sizes,
+  sequenceForward: () => {
+    const { cell, gates, sizes, values, recurrent, candidate, memory } = sequence();
+    const [bias, cellState] = [cell === 1 ? f(5) : null, () => (cell === 0 ? f(10) : null)];
+    const weights = [recurrent(), candidate(), bias] as const;
+    const kept = draws.chance(0.5) ? memory() : null;
+    return [...sizes, values(), ...weights, f(30 * gates), f(10), cellState(), kept, f(30), f(10), cellState()];
+  },
+  sequenceBackward: () => {
+    const { cell, gates, sizes, values, recurrent, candidate, memory } = sequence();
+    const gradients = draws.chance(0.5) ? values() : [null, undefined];
+    const weights = [recurrent(), candidate()] as const;
+    const results = [f(30 * gates), recurrent(), candidate(), cell === 1 ? f(5) : null] as const;
+    return [...sizes, values(), gradients, ...weights, memory(), f(30), ...results];
+  },
 };
 
 function spoil(call: Call): Call {
