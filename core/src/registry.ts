@@ -116,8 +116,9 @@ export class PluginRegistry implements PluginContext {
     return {
       if: { type: 'string' },
       // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON schema
-      then: { enum: plugins.map((plugin) => plugin.name) },
+      then: { $comment: pluginSchemaId(kind), enum: plugins.map((plugin) => plugin.name) },
       else: {
+        $comment: pluginSchemaId(kind), // ajv's paths lose the reference inside arrays; messages need it
         type: 'object',
         required: ['name'],
         discriminator: { propertyName: 'name' },

@@ -51,17 +51,19 @@ function readablePath(pointer: string): string {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value)); // JSON has no infinity
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 /** The kind of plugin that was meant, if the error is a reference with a name that nobody has. */
 function unknownPluginKind(error: ErrorObject): string | undefined {
-  const kind = /rnnx:plugin\/([a-z]+)/.exec(error.schemaPath)?.[1];
-  const isName =
-    (error.keyword === 'enum' && error.schemaPath.includes('/then/')) ||
-    (error.keyword === 'discriminator' && error.params.error === 'mapping');
-  return isName ? kind : undefined;
+  const isName = error.keyword === 'enum' || (error.keyword === 'discriminator' && error.params.error === 'mapping');
+  return isName ? referenceKind(error) : undefined;
+}
+
+/** The kind of plugin that a reference should name, if the error is that of a reference as a whole. */
+function referenceKind({ parentSchema }: ErrorObject): string | undefined {
+  return /^rnnx:plugin\/(.+)$/.exec(String((parentSchema as JsonSchema | undefined)?.$comment))?.[1];
 }
 
 function explain(error: ErrorObject, path: string): { got: string; expected: string; remedy: string } {
@@ -80,7 +82,11 @@ function explain(error: ErrorObject, path: string): { got: string; expected: str
       };
     }
     case 'required':
-      return { got: show(data), expected: `an option "${params.missingProperty}"`, remedy: 'add it' };
+      return {
+        got: `no "${params.missingProperty}"`,
+        expected: `an option "${params.missingProperty}"`,
+        remedy: 'add it',
+      };
     case 'enum': {
       const allowed = (params.allowedValues as unknown[]).map(String);
       return {
@@ -103,7 +109,11 @@ function explain(error: ErrorObject, path: string): { got: string; expected: str
     case 'not':
       return { got: show(data), expected: 'nothing: no plugin of this kind is loaded', remedy: 'add a plugin package' };
     case 'type':
-      return { got: `${show(data)} (${typeName(data)})`, expected: describeSchema(schema), remedy: change };
+      return {
+        got: `${show(data)} (${typeName(data)})`,
+        expected: describeReference(referenceKind(error)) ?? describeSchema(schema),
+        remedy: change,
+      };
     default:
       return { got: show(data), expected: describeSchema(schema) || error.message || error.keyword, remedy: change };
   }
@@ -131,7 +141,7 @@ export function describeSchema(schema: JsonSchema): string {
   if (Array.isArray(schema.enum)) return oneOf(schema.enum.map((value) => String(value)));
   if (typeof schema.$ref === 'string') {
     const kind = /^rnnx:plugin\/(.+)$/.exec(schema.$ref)?.[1];
-    return kind === undefined ? '' : `${kind}: a name, or an object with name and options`;
+    return describeReference(kind) ?? '';
   }
   if (Array.isArray(schema.oneOf) && 'discriminator' in schema) return `object; name: ${oneOf(discriminated(schema))}`;
   if (isSchema(schema.if) && isSchema(schema.else))
@@ -158,6 +168,10 @@ export function describeSchema(schema: JsonSchema): string {
   if (found.length > 0) parts.push(found.map(([keyword, words]) => `${words} ${schema[keyword]}`).join(' and '));
   if (schema.uniqueItems === true) parts.push('without repetition');
   return parts.join(' ');
+}
+
+function describeReference(kind: string | undefined): string | undefined {
+  return kind === undefined ? undefined : `${kind}: a name, or an object with name and options`;
 }
 
 function isSchema(value: unknown): value is JsonSchema {

@@ -25,11 +25,11 @@ export function exportSchema(registry: PluginRegistry): JsonSchema {
   return localReferences(schema) as JsonSchema;
 }
 
-/** Plugin references as `#/definitions/...`; keywords that draft 7 does not have are left out. */
+/** Plugin references as `#/definitions/...`; keywords that draft 7 does not have, or editors do not need, are left out. */
 function localReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(localReferences);
   if (typeof value !== 'object' || value === null) return value;
-  const { discriminator: _, ...rest } = value as Record<string, unknown>;
+  const { discriminator: _, $comment: __, ...rest } = value as Record<string, unknown>;
   const entries = Object.entries(rest).map(([key, inner]) => {
     if (key === '$ref' && typeof inner === 'string')
       return [key, inner.replace(/^rnnx:plugin\//, '#/definitions/plugin-')];

@@ -127,7 +127,14 @@ describe('parseExperiment', () => {
       /name "adm"/,
       /adam/,
     ],
-    ['no data set', {}, /the whole value/, /\{/, /"dataset"/],
+    [
+      'an infinite value',
+      { dataset: 'grammar', training: { epochs: Number.POSITIVE_INFINITY } },
+      /training\.epochs/,
+      /^Infinity \(number\)$/,
+      /integer >= 1/,
+    ],
+    ['no data set', {}, /the whole value/, /^no "dataset"$/, /"dataset"/],
     ['another value than an object', [], /the whole value/, /\[\] \(array\)/, /object/],
     [
       'a plugin option out of range',
@@ -143,7 +150,14 @@ describe('parseExperiment', () => {
       /"spred"/,
       /spread/,
     ],
-    ['a reference that is neither name nor object', { dataset: 7 }, /dataset/, /7 \(number\)/, /object/],
+    ['a reference that is neither name nor object', { dataset: 7 }, /dataset/, /7 \(number\)/, /a name, or an object/],
+    [
+      'such a reference inside an array',
+      { dataset: 'grammar', regularizers: [3] },
+      /regularizers\[0\]/,
+      /3 \(number\)/,
+      /^regularizer: a name, or an object/,
+    ],
     ['a repeated seed', { dataset: 'grammar', seeds: [1, 1] }, /seeds/, /\[1,1\]/, /without repetition/],
     ['a name unfit for a folder', { dataset: 'grammar', name: '../x' }, /name/, /"\.\.\/x"/, /matching/],
     ['a function', { dataset: 'grammar', name: () => 'x' }, /not data/, /could not be cloned/, /strings/],
@@ -160,6 +174,18 @@ describe('parseExperiment', () => {
   const unknown: readonly (readonly [string, unknown, RegExp, string])[] = [
     ['a data set', { dataset: 'gramar' }, /dataset names no known dataset/, 'grammar'],
     ['a cell', { dataset: 'grammar', model: { cell: { name: 'lst' } } }, /model\.cell names no known cell/, 'lstm'],
+    [
+      'a regularizer',
+      { dataset: 'grammar', regularizers: ['noisn'] },
+      /regularizers\[0\] names no known regularizer/,
+      'noisin',
+    ],
+    [
+      'a regularizer with options',
+      { dataset: 'grammar', regularizers: ['noisin', { name: 'noisn', spread: 1 }] },
+      /regularizers\[1\] names no known regularizer/,
+      'noisin',
+    ],
     [
       'a nested noise',
       { dataset: 'grammar', regularizers: [{ name: 'noisin', distribution: 'gausian' }] },
