@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <new>
 
 #include "gemm_table.h"
+#include "large_memory.h"
 #include "parallel.h"
 
 namespace rnnx {
@@ -142,8 +142,7 @@ PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) 
   auto packed = std::make_unique<PackedB>();
   packed->K = K;
   packed->N = N;
-  packed->data = static_cast<float*>(
-      ::operator new(static_cast<size_t>(std::max<int64_t>(1, panels * K * nr)) * sizeof(float), std::align_val_t(64)));
+  packed->data = take_large(panels * K * nr);
   parallel_for(panels, 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
     isa.pack_b(transB, std::min(nr * end, N) - begin * nr, K, transB ? B + begin * nr * ldb : B + begin * nr, ldb,
                packed->data + begin * K * nr);
@@ -153,7 +152,7 @@ PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) 
 
 void free_packed(PackedB* packed) {
   if (!packed) return;
-  ::operator delete(packed->data, std::align_val_t(64));
+  give_large(packed->data);
   delete packed;
 }
 
