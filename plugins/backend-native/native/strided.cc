@@ -9,8 +9,8 @@ namespace rnnx {
 namespace {
 
 constexpr int64_t kGrain = 16384;
-/// Side of the square that a transposing copy holds in the first cache.
-constexpr int64_t kTile = 32;
+/// Side of a square in a transposing copy: a cache line of floats.
+constexpr int64_t kTile = 16;
 
 /// Places of the first element of each row, a row being what runs along the block's last axis (and `along`, if any).
 class Rows {
@@ -57,18 +57,21 @@ void copy_row(const T* source, int64_t from, T* target, int64_t to, int64_t n) {
   }
 }
 
-/// [p, q] of the target from [q, p] of the source: both are walked within tiles.
+/// target[i * to + j] = source[i + j * from] for i in [begin, end), j below n. Goes through a square on the stack, so that every
+/// cache line of either side is touched once: with strides of a power of two they would drive each other out.
 template <class T>
 void copy_tiles(const T* source, int64_t from, T* target, int64_t to, int64_t begin, int64_t end, int64_t n) {
+  T square[kTile][kTile];
   for (int64_t i = begin; i < end; i += kTile) {
     const int64_t rows = std::min(kTile, end - i);
     for (int64_t j = 0; j < n; j += kTile) {
       const int64_t columns = std::min(kTile, n - j);
-      for (int64_t row = 0; row < rows; row++) {
-        const T* read = source + i + row + j * from;
-        T* write = target + (i + row) * to + j;
-        for (int64_t column = 0; column < columns; column++) write[column] = read[column * from];
+      for (int64_t column = 0; column < columns; column++) {
+        const T* read = source + i + (j + column) * from;
+        for (int64_t row = 0; row < rows; row++) square[row][column] = read[row];
       }
+      for (int64_t row = 0; row < rows; row++)
+        std::memcpy(target + (i + row) * to + j, square[row], static_cast<size_t>(columns) * sizeof(T));
     }
   }
 }
