@@ -7,6 +7,7 @@ import {
   parseExperiment,
   RnnxError,
 } from '@rnnx/core';
+import { pluginSpecs } from './discovery/discover.js';
 import type { ExperimentEvent, RunResult } from './events.js';
 import { Host, type HostOptions } from './host.js';
 import { ExperimentFolder } from './run-folder/experiment-folder.js';
@@ -33,8 +34,7 @@ export async function* runExperiment(
   input: ExperimentInput,
   options: ExperimentOptions = {},
 ): AsyncGenerator<ExperimentEvent, readonly RunResult[]> {
-  const specs = Array.isArray(input?.plugins) ? (input.plugins as readonly string[]) : []; // not validated yet
-  const host = await Host.open(specs, options);
+  const host = await Host.open(pluginSpecs(input?.plugins), options);
   const config = parseExperiment(host.registry, input);
   const { out, preset = null } = options;
   const record = { config, preset, pluginFolder: host.pluginFolder };

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import {
   collect,
@@ -5,16 +6,17 @@ import {
   collectSplits,
   dataOptions,
   listings,
-  realNumber,
+  temperature,
   templateKinds,
   wholeNumber,
 } from './commands/options.js';
-import { exitUsage, printError } from './terminal/error.js';
+import { exitFailure, exitUsage, printError } from './terminal/error.js';
 
 /** The command line. Commands are loaded when called, so that help does not wait for tfjs. */
 function createProgram(finish: (code: number) => void): Command {
   const program = new Command('rnnx')
     .description('Train recurrent networks under interchangeable regularizers')
+    .version(version(), '--version')
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
@@ -68,7 +70,7 @@ function createProgram(finish: (code: number) => void): Command {
     new Option('--prompt <text>', 'text to go on from').default(''),
     new Option('--length <tokens>', 'tokens to make').argParser(wholeNumber).default(100),
     new Option('--temperature <number>', '1 samples from the model, 0 takes the likeliest')
-      .argParser(realNumber)
+      .argParser(temperature)
       .default(1),
     new Option('--seed <number>', 'seed').argParser(wholeNumber).default(1),
     checkpointOption(),
@@ -101,8 +103,29 @@ function createProgram(finish: (code: number) => void): Command {
   return program;
 }
 
+function version(): string {
+  return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
+}
+
+/** What a shell reports for a process that SIGPIPE ended. */
+const exitPipe = 141;
+
+/**
+ * A reader that goes away (`rnnx ... | head`) ends the program in silence: files are whole at any time. Output that cannot be
+ * written for another reason, as to a full disk, ends it with a message.
+ */
+function endWithOutput(): void {
+  process.stderr.on('error', () => process.exit(exitPipe));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitPipe);
+    process.stderr.write(`standard output cannot be written: ${error.message}\n`);
+    process.exit(exitFailure);
+  });
+}
+
 /** Runs a command line; never throws. Sets the process's exit code: docs/cli.md lists them. */
 export async function main(argv: readonly string[]): Promise<void> {
+  endWithOutput();
   try {
     await createProgram((code) => {
       process.exitCode = code;

@@ -92,7 +92,7 @@ function explain(error: ErrorObject, path: string): { got: string; expected: str
       return {
         got: show(data),
         expected: oneOf(allowed),
-        remedy: `choose another.${typeof data === 'string' ? didYouMean(data, allowed) : ''}`,
+        remedy: `${another(error)}.${typeof data === 'string' ? didYouMean(data, allowed) : ''}`,
       };
     }
     case 'discriminator': {
@@ -100,7 +100,7 @@ function explain(error: ErrorObject, path: string): { got: string; expected: str
       return {
         got: `${params.tag} ${show(params.tagValue)}`,
         expected: `${params.tag}: ${oneOf(names)}`,
-        remedy: `choose another.${didYouMean(String(params.tagValue), names)}`,
+        remedy: `${another(error)}.${didYouMean(String(params.tagValue), names)}`,
       };
     }
     case 'propertyNames':
@@ -117,6 +117,12 @@ function explain(error: ErrorObject, path: string): { got: string; expected: str
     default:
       return { got: show(data), expected: describeSchema(schema) || error.message || error.keyword, remedy: change };
   }
+}
+
+function another(error: ErrorObject): string {
+  return referenceKind(error) === undefined
+    ? 'choose another'
+    : 'choose another, or add the package that has it to "plugins"';
 }
 
 function oneOf(names: readonly string[]): string {

@@ -1,7 +1,7 @@
 import type { AnyPlugin, PluginKind } from '@rnnx/core';
 import { presets } from '@rnnx/presets';
 import { findConfig, loadConfig } from '../config/load.js';
-import { type Discovered, discover } from '../discovery/discover.js';
+import { type Discovered, discover, pluginSpecs } from '../discovery/discover.js';
 import { table } from '../terminal/table.js';
 import type { Listing } from './options.js';
 import { probeBackend } from './probe.js';
@@ -15,8 +15,7 @@ export interface ListOptions {
 export async function discoverHere(config?: string): Promise<Discovered> {
   const cwd = process.cwd();
   const file = config === undefined ? await findConfig(cwd) : await loadConfig(config, cwd);
-  const specs = file?.config.plugins;
-  return discover(Array.isArray(specs) ? (specs as string[]) : [], file?.folder ?? cwd);
+  return discover(pluginSpecs(file?.config.plugins), file?.folder ?? cwd);
 }
 
 /** `rnnx list`. */

@@ -42,8 +42,8 @@ export function wholeNumber(value: string): number {
   throw new InvalidArgumentError('It takes a whole number from 0 up.');
 }
 
-export function realNumber(value: string): number {
+export function temperature(value: string): number {
   const parsed = Number(value);
-  if (value.trim() !== '' && Number.isFinite(parsed)) return parsed;
-  throw new InvalidArgumentError('It takes a number.');
+  if (value.trim() !== '' && Number.isFinite(parsed) && parsed >= 0) return parsed;
+  throw new InvalidArgumentError('It takes a number from 0 up.');
 }

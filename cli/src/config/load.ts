@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { isPlainObject, RnnxError } from '@rnnx/core';
 import { cosmiconfig, defaultLoaders, type Loader } from 'cosmiconfig';
@@ -29,12 +29,23 @@ const loadModule: Loader = async (path) => {
 };
 
 const loadJson: Loader = (_path, content) => {
+  const text = withoutMark(content);
   try {
-    return JSON.parse(content);
+    return text.trim() === '' ? undefined : JSON.parse(text);
   } catch (error) {
-    throw Object.assign(error as Error, { mark: jsonErrorAt(content) });
+    throw Object.assign(error as Error, { mark: jsonErrorAt(text) });
   }
 };
+
+const loadYaml: Loader = (path, content) => defaultLoaders['.yaml'](path, withoutMark(content));
+
+/** Some editors begin a file with a byte order mark, which no parser takes. */
+function withoutMark(content: string): string {
+  return content.replace(/^\uFEFF/, '');
+}
+
+const extensions = ['.ts', '.mts', '.js', '.mjs', '.json', '.yaml', '.yml'];
+const formats = 'a file .ts, .js, .mjs, .json or .yaml with a configuration';
 
 function explorer() {
   return cosmiconfig('rnnx', {
@@ -46,8 +57,8 @@ function explorer() {
       '.js': loadModule,
       '.mjs': loadModule,
       '.json': loadJson,
-      '.yaml': defaultLoaders['.yaml'],
-      '.yml': defaultLoaders['.yaml'],
+      '.yaml': loadYaml,
+      '.yml': loadYaml,
     },
   });
 }
@@ -65,6 +76,12 @@ export async function findConfig(cwd: string): Promise<LoadedConfig | undefined>
 /** Errors: RNNX_CONFIG_UNREADABLE. */
 export async function loadConfig(file: string, cwd: string): Promise<LoadedConfig> {
   const path = resolve(cwd, file);
+  if (!extensions.includes(extname(path)))
+    throw new RnnxError('RNNX_CONFIG_UNREADABLE', `Cannot read ${path}`, {
+      got: extname(path) === '' ? 'a name without an extension' : `a file ${extname(path)}`,
+      expected: formats,
+      remedy: 'name a file of such a format: its extension says how it is read',
+    });
   const found = await readable(path, () => explorer().load(path));
   return toLoaded(path, found?.config);
 }
@@ -87,7 +104,7 @@ async function readable<T>(path: string, load: () => Promise<T>): Promise<T> {
     const missing = error.code === 'ENOENT' || error.code === 'EISDIR';
     throw new RnnxError('RNNX_CONFIG_UNREADABLE', `Cannot read ${error.filepath ?? path}${position(error)}`, {
       got: missing ? (error.code === 'ENOENT' ? 'no such file' : 'a folder') : firstLines(error.message),
-      expected: 'a file .ts, .js, .mjs, .json or .yaml with a configuration',
+      expected: formats,
       remedy: missing ? 'correct the path' : 'mend the file at that place',
       cause,
     });

@@ -5,11 +5,13 @@ import { type Preset, presets } from '@rnnx/presets';
 export function findPreset(name: string): Preset {
   const preset = lookUpPreset(name);
   if (preset !== undefined) return preset;
-  const names = presetNames();
+  const isPaper = presets.some(({ paper }) => paper?.key === name);
   throw new RnnxError('RNNX_PRESET_UNKNOWN', `There is no preset "${name}"`, {
-    got: name,
+    got: isPaper ? `${name}, the name of a paper` : name,
     expected: 'a name that `rnnx list presets` shows',
-    remedy: `correct the name.${didYouMean(name, names)}`,
+    remedy: isPaper
+      ? `take one of its presets: rnnx describe ${name}`
+      : `correct the name.${didYouMean(name, presetNames())}`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { isPlainObject, RnnxError } from '@rnnx/core';
+import { didYouMean, isPlainObject, RnnxError } from '@rnnx/core';
 
 type Target = Record<string, unknown> | unknown[];
 
@@ -14,6 +14,7 @@ export function applySet(config: unknown, assignment: string): Record<string, un
   if (equals < 1 || path.some((key) => key === ''))
     throw usage('--set takes path=value', assignment, 'such as training.epochs=3');
   const result = structuredClone(config) as Record<string, unknown>;
+  refuseUnknownVariant(result, path, assignment);
   let at: Target = result;
   for (const [depth, key] of path.slice(0, -1).entries()) {
     const here = path.slice(0, depth + 1).join('.');
@@ -26,6 +27,20 @@ export function applySet(config: unknown, assignment: string): Record<string, un
   }
   put(at, path.at(-1)!, readValue(assignment.slice(equals + 1)), path.join('.'));
   return result;
+}
+
+/** A setting inside a variant that is not there would make a new one of it, and train that too. */
+function refuseUnknownVariant(config: Readonly<Record<string, unknown>>, path: readonly string[], got: string): void {
+  const [top, name] = path;
+  if (top !== 'variants' || name === undefined || path.length < 3) return;
+  const names = isPlainObject(config.variants) ? Object.keys(config.variants) : [];
+  if (!names.includes(name))
+    throw usage(
+      `--set: there is no variant "${name}"`,
+      got,
+      names.length > 0 ? `one of ${names.join(', ')}` : 'a setting outside "variants": there are none',
+      `correct the name, or add a variant as a whole: --set 'variants.${name}={...}'.${didYouMean(name, names)}`,
+    );
 }
 
 function get(target: Target, key: string, path: string): unknown {

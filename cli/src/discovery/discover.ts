@@ -1,4 +1,4 @@
-import { type AnyPlugin, PluginRegistry } from '@rnnx/core';
+import { type AnyPlugin, PluginRegistry, RnnxError } from '@rnnx/core';
 import { builtinPlugins, type FoundPlugins, type PluginOrigin } from './builtin.js';
 import { loadPlugins } from './third-party.js';
 
@@ -29,4 +29,14 @@ export async function discover(
       origins.set(`${plugin.kind}/${plugin.name}`, origin);
     }
   return { registry, origins };
+}
+
+/** The `plugins` of a configuration that is not validated yet: its schema needs them. Errors: RNNX_CONFIG_INVALID. */
+export function pluginSpecs(plugins: unknown = []): readonly string[] {
+  if (Array.isArray(plugins) && plugins.every((spec) => typeof spec === 'string' && spec !== '')) return plugins;
+  throw new RnnxError('RNNX_CONFIG_INVALID', 'configuration: plugins is not valid', {
+    got: JSON.stringify(plugins) ?? String(plugins),
+    expected: 'an array of package names, short names or paths',
+    remedy: 'correct it, or remove it',
+  });
 }

@@ -155,6 +155,27 @@ describe('rnnx', () => {
     ['a seed that is none', ['run', '--seed', 'x'], 'RNNX_USAGE', /whole number/],
     ['an unknown split', ['eval', '.', '--split', 'dev'], 'RNNX_USAGE', /train, valid, test/],
     ['an unknown preset', ['run', '--preset', 'quickstar'], 'RNNX_PRESET_UNKNOWN', /Did you mean "quickstart"/],
+    ['a paper for a preset', ['run', '--preset', 'noisin'], 'RNNX_PRESET_UNKNOWN', /rnnx describe noisin/],
+    [
+      'a setting of an unknown variant',
+      ['run', '--preset', 'quickstart', '--set', 'variants.noisn.training.epochs=1'],
+      'RNNX_USAGE',
+      /Did you mean "noisin"/,
+    ],
+    [
+      'an unknown regularizer',
+      ['run', '--preset', 'quickstart', '--set', 'variants.noisin.regularizers=["noisn"]'],
+      'RNNX_PLUGIN_UNKNOWN',
+      /add the package that has it to "plugins"\. Did you mean "noisin"/,
+    ],
+    [
+      'plugins that are no names',
+      ['run', '--preset', 'quickstart', '--set', 'plugins=[1]'],
+      'RNNX_CONFIG_INVALID',
+      /\[1\]/,
+    ],
+    ['a negative temperature', ['generate', '.', '--temperature', '-1'], 'RNNX_USAGE', /number from 0 up/],
+    ['a negative seed', ['run', '--preset', 'quickstart', '--seed', '-1'], 'RNNX_USAGE', /whole number from 0 up/],
     ['--resume with settings', ['run', '--resume', 'x', '--seed', '1'], 'RNNX_USAGE', /--resume together with --seed/],
     [
       'a setting that is none',
@@ -204,6 +225,18 @@ describe('rnnx', () => {
     expect(error).to.include({ type: 'error', code: 'RNNX_RUN_UNWRITABLE' });
     expect(error.remedy).to.include('--out');
     expect(readFileSync(join(folder.path, 'taken'), 'utf8')).to.equal('mine');
+  });
+
+  it('ends in silence when the reader of its output goes away', async () => {
+    write('rnnx.config.json', { ...tiny, training: { ...tiny.training, epochs: 500, reportEvery: 1 } });
+    const run = await rnnx(folder.path, ['run', '--out', 'mine', '--json'], (stdout, _kill, stopReading) => {
+      if (stdout.includes('"type":"step"')) stopReading();
+    });
+    expect(run).to.include({ code: 141, stderr: '' });
+  });
+
+  it('tells its version', async () => {
+    expect(await rnnx(folder.path, ['--version'])).to.include({ code: 0, stdout: '0.1.0\n', stderr: '' });
   });
 
   it('shows help without waiting for anything', async () => {

@@ -24,11 +24,11 @@ export interface Finished {
 
 const binary = fileURLToPath(new URL('../../../cli/bin/rnnx.js', import.meta.url));
 
-/** Starts `rnnx` in a folder. `onOutput` may kill it. */
+/** Starts `rnnx` in a folder. `onOutput` may kill it, or close the pipe that it writes to. */
 export function rnnx(
   cwd: string,
   args: readonly string[],
-  onOutput: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+  onOutput: (stdout: string, kill: (signal: NodeJS.Signals) => void, stopReading: () => void) => void = () => {},
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [binary, ...args], {
@@ -39,7 +39,11 @@ export function rnnx(
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
-      onOutput(stdout, (signal) => child.kill(signal));
+      onOutput(
+        stdout,
+        (signal) => child.kill(signal),
+        () => child.stdout.destroy(),
+      );
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;

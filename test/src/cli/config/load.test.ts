@@ -30,6 +30,15 @@ describe('configuration files', () => {
       });
     });
 
+  it('may begin with a byte order mark', async () => {
+    write('marked.json', '\uFEFF{ "dataset": "grammar" }');
+    write('marked.yaml', '\uFEFFdataset: grammar\r\n');
+    for (const name of ['marked.json', 'marked.yaml'])
+      expect((await loadConfig(name, folder.path)).config).to.deep.equal({ dataset: 'grammar' });
+    write('broken.json', '\uFEFF{ x }');
+    expect((await failureOf(() => loadConfig('broken.json', folder.path))).message).to.include('broken.json:1:3');
+  });
+
   it('are found from a folder below, up to the package root', async () => {
     write('package.json', '{ "name": "x" }');
     write('rnnx.config.json', '{ "dataset": "grammar" }');
@@ -56,6 +65,9 @@ describe('configuration files', () => {
     ['e.mjs', 'export default\n  undefinedThing;', /e\.mjs/, /undefinedThing is not defined/],
     ['f.json', '[1]', /f\.json holds no configuration/, /an array/],
     ['g.yaml', '', /g\.yaml holds no configuration/, /nothing/],
+    ['empty.json', ' \n', /empty\.json holds no configuration/, /nothing/],
+    ['i.toml', 'dataset = "grammar"', /i\.toml/, /a file \.toml/],
+    ['noextension', '{ "dataset": "grammar" }', /noextension/, /without an extension/],
     ['h.mjs', 'export default () => ({});', /h\.mjs holds no configuration/, /function/],
   ];
   for (const [name, text, summary, got] of bad)

@@ -7,6 +7,7 @@ describe('--set', () => {
     dataset: 'grammar',
     training: { epochs: 5, optimizer: { name: 'adam' } },
     regularizers: [{ name: 'noisin', spread: 1 }],
+    variants: { none: { regularizers: [] } },
   };
 
   const cases: readonly (readonly [string, object])[] = [
@@ -17,6 +18,11 @@ describe('--set', () => {
     ['dataset.seed=4', { ...config, dataset: { name: 'grammar', seed: 4 } }],
     ['backend=wasm', { ...config, backend: 'wasm' }],
     ['name=a=b', { ...config, name: 'a=b' }],
+    [
+      'variants.none.training.epochs=2',
+      { ...config, variants: { none: { regularizers: [], training: { epochs: 2 } } } },
+    ],
+    ['variants.more={"seeds":[2]}', { ...config, variants: { none: { regularizers: [] }, more: { seeds: [2] } } }],
     ['training.clipNorm=null', { ...config, training: { ...config.training, clipNorm: null } }],
   ];
   for (const [assignment, expected] of cases)
@@ -33,6 +39,7 @@ describe('--set', () => {
     ['training.epochs.x=1', /training\.epochs has nothing inside/],
     ['regularizers.1.spread=1', /no such entry/],
     ['regularizers.x=1', /no such entry/],
+    ['variants.non.training.epochs=2', /no variant "non"[\s\S]*one of none[\s\S]*Did you mean "none"/],
     ['__proto__.polluted=1', /cannot set/],
   ] as const)
     it(`refuses ${assignment}`, async () => {
