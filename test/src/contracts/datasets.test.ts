@@ -1,13 +1,26 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { grammar, ptb, text } from '@rnnx/datasets';
+import {
+  grammar,
+  jsbChorales,
+  museData,
+  nottingham,
+  pianoMidi,
+  ptb,
+  ptbChar,
+  text,
+  text8,
+  wikiText2,
+} from '@rnnx/datasets';
 import { datasetContract } from '../kit/index.js';
 import { useServer } from '../support/file-server.js';
+import { musicJson, musicMat, musicPickle0, tinyMusic } from '../support/music-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'rnnx-contract-'));
 const line = 'the cat that the dogs chase sees a mouse\n';
-const files: Record<string, string> = {
+const prefix = 'the quick brown fox jumps over the lazy dog '.repeat(3);
+const files: Record<string, string | Uint8Array> = {
   'text/train.txt': line.repeat(20),
   'text/valid.txt': line.repeat(3),
   'text/test.txt': line,
@@ -18,7 +31,16 @@ const files: Record<string, string> = {
   'ptb/ptb.train.txt': line.repeat(20),
   'ptb/ptb.valid.txt': line.repeat(3),
   'ptb/ptb.test.txt': line,
+  'wikitext-2/wiki.train.tokens': ` = Title = \n \n${line.repeat(9)}`,
+  'wikitext-2/wiki.valid.tokens': line.repeat(3),
+  'wikitext-2/wiki.test.tokens': line,
+  'prefix/text8': prefix,
+  'prefix/short': prefix.slice(0, 60),
 };
+for (const name of ['JSB_Chorales', 'Nottingham', 'Piano_midi', 'MuseData']) files[`music/${name}.mat`] = musicMat();
+files['music/JSB Chorales.pickle'] = musicPickle0();
+files['music/pieces.json'] = musicJson({ ...tinyMusic, valid: [[[50], [51]]] });
+
 for (const [name, content] of Object.entries(files)) {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
   writeFileSync(join(folder, name), content);
@@ -82,7 +104,7 @@ describe('the Penn Treebank', () => {
     for (const [name, content] of Object.entries(files))
       if (name.startsWith('ptb/')) {
         server.files.set(`/${name}`, content);
-        server.files.set(`/other/${name}`, content.toUpperCase());
+        server.files.set(`/other/${name}`, String(content).toUpperCase());
       }
   });
 
@@ -94,4 +116,101 @@ describe('the Penn Treebank', () => {
     variations: { verify: [true], source: [`${server.origin}/other/ptb/`] },
     invalid: [{ options: { source: 'ftp://example.com/' }, code: 'RNNX_CONFIG_INVALID' }],
   }));
+});
+
+describe('WikiText-2 and the characters of the Penn Treebank', () => {
+  const server = useServer();
+  const cacheDir = join(folder, 'cache');
+  const online = { cacheDir, offline: false };
+  beforeEach(() => {
+    for (const split of ['train', 'valid', 'test']) {
+      server.files.set(`/ptb/ptb.${split}.txt`, files[`ptb/ptb.${split}.txt`]!);
+      server.files.set(`/other/ptb.${split}.txt`, 'the mouse\n'.repeat(4));
+      server.files.set(`/wiki/${split}.txt`, files[`wikitext-2/wiki.${split}.tokens`]!);
+      server.files.set(`/other/${split}.txt`, 'the mouse\n'.repeat(4));
+    }
+  });
+  const invalid = [{ options: { source: 'ftp://example.com/' }, code: 'RNNX_CONFIG_INVALID' as const }];
+
+  datasetContract(wikiText2, () => ({
+    valid: [
+      { options: { verify: false }, context: { dataDir: folder } },
+      { options: { verify: false, source: `${server.origin}/wiki/` }, context: online },
+    ],
+    variations: { verify: [true], source: [`${server.origin}/other/`] },
+    invalid,
+  }));
+
+  datasetContract(ptbChar, () => ({
+    valid: [
+      { options: { verify: false }, context: { dataDir: folder } },
+      { options: { verify: false, source: `${server.origin}/ptb/` }, context: online },
+    ],
+    variations: { verify: [true], source: [`${server.origin}/other/`] },
+    invalid,
+  }));
+
+  datasetContract(text8, () => {
+    server.files.set('/first/text8.zip', prefix);
+    server.files.set('/other/text8.zip', prefix.slice(1));
+    return {
+      context: { dataDir: join(folder, 'prefix') },
+      valid: [
+        { options: { verify: false } },
+        { options: { verify: false, source: `${server.origin}/first/` }, context: { ...online, dataDir: cacheDir } },
+      ],
+      variations: {
+        path: ['short'],
+        characters: [40],
+        verify: [true],
+        source: [`${server.origin}/other/`],
+      },
+      invalid: [
+        { options: {}, code: 'RNNX_DATA_CHECKSUM' },
+        { options: { path: 'nowhere' }, code: 'RNNX_DATA_MISSING' },
+        { options: { path: 'short', characters: 61 }, code: 'RNNX_OPTION_INVALID' },
+        { options: { characters: 19 }, code: 'RNNX_CONFIG_INVALID' },
+      ],
+    };
+  });
+});
+
+describe('polyphonic music', () => {
+  const server = useServer();
+  const here = { dataDir: join(folder, 'music') };
+  const online = { dataDir: join(folder, 'text'), cacheDir: join(folder, 'cache'), offline: false };
+  const others = { ...tinyMusic, test: [[[40], [41]]] };
+
+  for (const [plugin, name] of [
+    [jsbChorales, 'JSB_Chorales'],
+    [nottingham, 'Nottingham'],
+    [pianoMidi, 'Piano_midi'],
+    [museData, 'MuseData'],
+  ] as const)
+    datasetContract(plugin, () => {
+      server.files.set(`/first/${name}.mat`, musicMat());
+      server.files.set(`/other/${name}.mat`, musicMat(others));
+      return {
+        context: here,
+        valid: [
+          { options: { verify: false, chunk: 3 } },
+          { options: { verify: false, chunk: null, path: 'pieces.json' } },
+          { options: { verify: false, source: `${server.origin}/first/` }, context: online },
+        ],
+        variations: {
+          chunk: [2],
+          format: ['pickle'],
+          path: ['pieces.json'],
+          verify: [true],
+          source: [`${server.origin}/other/`],
+        },
+        invalid: [
+          { options: {}, code: 'RNNX_DATA_CHECKSUM' },
+          { options: { chunk: 1 }, code: 'RNNX_CONFIG_INVALID' },
+          { options: { format: 'midi' }, code: 'RNNX_CONFIG_INVALID' },
+          { options: { path: 'nowhere.mat' }, code: 'RNNX_DATA_MISSING' },
+          { options: { path: 'pieces.json', format: 'mat' }, code: 'RNNX_DATA_INVALID' },
+        ],
+      };
+    });
 });

@@ -24,7 +24,7 @@ export interface Behaviour {
 
 export interface FileServer {
   readonly origin: string;
-  readonly files: Map<string, string>;
+  readonly files: Map<string, string | Uint8Array>;
   behaviour: Behaviour;
   /** Cuts the connections that stall. */
   cut(): void;
@@ -36,7 +36,7 @@ export function useServer(): FileServer {
   const stalled: ServerResponse[] = [];
   const state = {
     origin: '',
-    files: new Map<string, string>(),
+    files: new Map<string, string | Uint8Array>(),
     behaviour: {} as Behaviour,
     requests: [],
     cut: () => {
@@ -62,7 +62,7 @@ export function useServer(): FileServer {
   return server;
 }
 
-type Send = (status: number, headers: Record<string, string>, body?: string, offset?: number) => void;
+type Send = (status: number, headers: Record<string, string>, body?: string | Uint8Array, offset?: number) => void;
 
 function answer(
   server: FileServer,
@@ -76,7 +76,7 @@ function answer(
   server.requests.push(entry);
   const send: Send = (status, headers, body = '', offset = 0) => {
     entry.status = status;
-    const bytes = Buffer.from(body);
+    const bytes = Buffer.from(body as string);
     if (!behaviour.chunked) headers['content-length'] = String(bytes.length);
     response.writeHead(status, headers);
     const stop = behaviour.stallAfter;
@@ -90,10 +90,10 @@ function answer(
     send(302, { location: behaviour.redirectTo });
   else if (behaviour.status !== undefined) send(behaviour.status, {}, 'no');
   else if (content === undefined) send(404, {}, 'not found');
-  else sendFile(content, request.headers, behaviour, send);
+  else sendFile(Buffer.from(content as string), request.headers, behaviour, send);
 }
 
-function sendFile(content: string, asked: IncomingHttpHeaders, behaviour: Behaviour, send: Send): void {
+function sendFile(content: Buffer, asked: IncomingHttpHeaders, behaviour: Behaviour, send: Send): void {
   const tag = `"${createHash('sha256').update(content).digest('hex').slice(0, 8)}"`;
   const headers: Record<string, string> = behaviour.noValidator ? {} : { etag: behaviour.weakTag ? `W/${tag}` : tag };
   if (behaviour.weakTag) headers['last-modified'] = 'Wed, 21 Oct 2015 07:28:00 GMT';
@@ -103,5 +103,5 @@ function sendFile(content: string, asked: IncomingHttpHeaders, behaviour: Behavi
   const range = { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` };
   if (Number.isNaN(from) || behaviour.ignoreRange || !matches) send(200, headers, content);
   else if (behaviour.refuseRange) send(416, { 'content-range': `bytes */${content.length}` });
-  else send(206, { ...headers, ...range }, content.slice(start), start);
+  else send(206, { ...headers, ...range }, content.subarray(start), start);
 }
