@@ -25,10 +25,14 @@ static void add(int64_t n, const float* bias, float* y) {
   each(n, [=](int64_t i, int64_t lanes) { write(y + i, read(y + i, lanes) + read(bias + i, lanes), lanes); });
 }
 
-static void extend(int64_t n, const float* logits, float* most, float* sum) {
+static void extend(int64_t n, const float* bias, float* logits, float* most, float* sum) {
   const float infinity = __builtin_inff();
   vf largest = splat(-infinity);
-  each(n, [&](int64_t i, int64_t lanes) { largest = max(pad(read(logits + i, lanes), lanes, -infinity), largest); });
+  each(n, [&](int64_t i, int64_t lanes) {
+    const vf x = read(logits + i, lanes) + read(bias + i, lanes);
+    write(logits + i, x, lanes);
+    largest = max(pad(x, lanes, -infinity), largest);
+  });
   const float before = *most;
   const float block = max_lanes(largest);
   const float now = block > before ? block : before;
@@ -39,6 +43,18 @@ static void extend(int64_t n, const float* logits, float* most, float* sum) {
   const float kept = *sum == 0.0f ? 0.0f : *sum * exp(splat(before - now))[0];
   *sum = kept + sum_lanes(total);
   *most = now;
+}
+
+static void column_sums(int64_t rows, int64_t n, const float* x, int64_t stride, float* out) {
+  each(n, [=](int64_t i, int64_t lanes) { write(out + i, vf{}, lanes); });
+  int64_t row = 0;
+  for (; row + 4 <= rows; row += 4, x += 4 * stride)
+    each(n, [=](int64_t i, int64_t lanes) {
+      const vf pair = read(x + i, lanes) + read(x + stride + i, lanes);
+      const vf other = read(x + 2 * stride + i, lanes) + read(x + 3 * stride + i, lanes);
+      write(out + i, read(out + i, lanes) + (pair + other), lanes);
+    });
+  for (; row < rows; row++, x += stride) add(n, x, out);
 }
 
 static void softmax_gradient(int64_t n, const float* logits, float normalizer, float dy, float* out) {
@@ -90,6 +106,6 @@ static void sigmoid_gradient(int64_t n, const float* logits, const float* target
 }
 
 extern const LossTable loss_table;
-const LossTable loss_table = {add, extend, softmax_gradient, sigmoid_loss, sigmoid_gradient};
+const LossTable loss_table = {add, extend, column_sums, softmax_gradient, sigmoid_loss, sigmoid_gradient};
 
 }  // namespace rnnx::RNNX_ISA

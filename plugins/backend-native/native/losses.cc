@@ -48,10 +48,9 @@ void fill(const OutputLayer& layer, const Tile& tile) {
        layer.weight + tile.begin * layer.inputs, layer.inputs, tile.logits, tile.stride, false);
 }
 
-void add_column_sums(int64_t rows, int64_t columns, const float* x, float* out) {
+void column_sums(int64_t rows, int64_t columns, const float* x, float* out) {
   parallel_for(columns, 64 + 16384 / std::max<int64_t>(1, rows), [=](int64_t begin, int64_t end) {
-    std::fill(out + begin, out + end, 0.0f);
-    for (int64_t row = 0; row < rows; row++) table().add(end - begin, x + row * columns + begin, out + begin);
+    table().column_sums(rows, end - begin, x + begin, columns, out + begin);
   });
 }
 
@@ -69,7 +68,7 @@ void gradients(const OutputLayer& layer, const float* logits, const OutputGradie
         row(n, tile, logits ? logits + n * layer.outputs + tile.begin : out, out);
       }
     });
-    if (to.bias) add_column_sums(layer.rows, tile.columns, tile.logits, to.bias + tile.begin);
+    if (to.bias) column_sums(layer.rows, tile.columns, tile.logits, to.bias + tile.begin);
     if (to.hidden)
       gemm(false, false, layer.rows, H, tile.columns, tile.logits, tile.stride, layer.weight + tile.begin * H, H, to.hidden,
            H, tile.begin > 0);
@@ -90,8 +89,7 @@ void softmax_loss(const OutputLayer& layer, const int32_t* labels, float* nll, f
     parallel_for(N, row_grain(tile.columns), [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; n++) {
         float* row = tile.logits + n * tile.stride;
-        table().add(tile.columns, layer.bias + tile.begin, row);
-        table().extend(tile.columns, row, &most[static_cast<size_t>(n)], &sum[static_cast<size_t>(n)]);
+        table().extend(tile.columns, layer.bias + tile.begin, row, &most[static_cast<size_t>(n)], &sum[static_cast<size_t>(n)]);
         const int64_t place = labels[n] - tile.begin;
         if (place >= 0 && place < tile.columns) nll[n] = row[place];
       }

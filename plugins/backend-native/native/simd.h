@@ -95,6 +95,18 @@ RNNX_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
 /// Towards zero; the lanes must be within int32.
 RNNX_INLINE vi to_int(vf x) { return __builtin_convertvector(x, vi); }
 
+/// x * 2^n for whole n of magnitude below 250, rounded once where the result is subnormal or infinite.
+RNNX_INLINE vf scale(vf x, vf n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, x, n);
+#else
+  // In two steps: 2^n itself may be out of range. The first of them is exact.
+  const vi whole = to_int(n);
+  const vi half = whole >> 1;
+  return x * from_bits((half + 127) << 23) * from_bits((whole - half + 127) << 23);
+#endif
+}
+
 RNNX_INLINE vf sqrt(vf x) {
 #if defined(__AVX512F__)
   return _mm512_maskz_sqrt_ps(0xffff, x);  // The unmasked one warns of its own undefined operand.

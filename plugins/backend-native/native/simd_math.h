@@ -7,17 +7,10 @@
 
 namespace rnnx::RNNX_ISA {
 
-/// 2^n for whole n in -126 .. 127.
-RNNX_INLINE vf exp2_int(vi n) { return from_bits((n + 127) << 23); }
-
-/// exp(r) for |r| <= ln(2)/2 and a whole n: exp(r) * 2^n in two steps, so that subnormal results round properly.
 RNNX_INLINE vf exp(vf x) {
-  // Beyond these bounds the result is infinite or zero; NaN compares false and stays.
-  const vf over = splat(88.72284f);
-  const vf under = splat(-104.0f);
-  vf bounded = select(x > over, over, x);
-  bounded = select(bounded < under, under, bounded);
-  bounded = select(bounded == bounded, bounded, splat(0.0f));
+  // Beyond these bounds the result is infinite or zero. Comparisons with NaN are false, so it goes through.
+  vf bounded = select(x > splat(89.0f), splat(89.0f), x);
+  bounded = select(bounded < splat(-104.0f), splat(-104.0f), bounded);
   // Rounds to nearest by adding 1.5 * 2^23.
   const vf magic = splat(12582912.0f);
   const vf n = fma(bounded, splat(1.44269504f), magic) - magic;
@@ -31,11 +24,7 @@ RNNX_INLINE vf exp(vf x) {
   p = fma(p, r, splat(1.6666667e-1f));
   p = fma(p, r, splat(0.5f));
   p = fma(p, r * r, r) + splat(1.0f);
-  const vi whole = to_int(n);
-  const vi half = whole >> 1;
-  const vf y = p * exp2_int(half) * exp2_int(whole - half);
-  const vf ends = select(x > over, splat(__builtin_inff()), y);
-  return select(x == x, ends, x);
+  return scale(p, n);
 }
 
 /// Natural logarithm: NaN below zero, minus infinity at either zero.
