@@ -18,14 +18,7 @@ export { jsbChorales } from './jsb-chorales.js';
 export { museData } from './muse-data.js';
 export { nottingham } from './nottingham.js';
 export { pianoMidi } from './piano-midi.js';
-export { lowestNote, notes } from './piano-rolls.js';
-export {
-  type MusicCorpus,
-  type MusicFile,
-  type MusicFormat,
-  type PolyphonicOptions,
-  polyphonicMusic,
-} from './polyphonic.js';
+export type { MusicFormat, PolyphonicOptions } from './polyphonic.js';
 export { type PtbOptions, ptb, ptbFiles } from './ptb.js';
 export { characterFile, type PtbCharOptions, ptbChar, ptbCharFiles } from './ptb-char.js';
 export { type TextOptions, text } from './text.js';

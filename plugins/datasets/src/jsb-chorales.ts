@@ -1,13 +1,15 @@
-import { polyphonicMusic } from './polyphonic.js';
+import { definePlugin } from '@rnnx/core';
+import {
+  type MusicCorpus,
+  type PolyphonicOptions,
+  PolyphonicProvider,
+  polyphonicPaper,
+  polyphonicSchema,
+} from './polyphonic.js';
 
-/**
- * JSB Chorales: 382 chorales by J. S. Bach in quarter notes; 13,807 / 4,602 / 4,725 steps in train, valid and test.
- * Options, metric, forms and errors: see `polyphonicMusic`.
- */
-export const jsbChorales = polyphonicMusic({
+const corpus: MusicCorpus = {
   name: 'jsb-chorales',
   title: 'JSB Chorales',
-  summary: 'JSB Chorales, piano rolls of 88 notes: 229 chorales by Bach for training',
   files: [
     {
       name: 'JSB_Chorales.mat',
@@ -26,4 +28,18 @@ export const jsbChorales = polyphonicMusic({
       sha256: '2db9329f1881a1d3f49703ec556bf1d6f84b4f6c1d702c156536e93cf31e1c91',
     },
   ],
+};
+
+/**
+ * JSB Chorales: 382 chorales by J. S. Bach in quarter notes; 13,807 / 4,602 / 4,725 steps in train, valid and test.
+ * Options, metric, forms and errors: see `PolyphonicProvider`.
+ */
+export const jsbChorales = definePlugin<'dataset', PolyphonicOptions>({
+  kind: 'dataset',
+  name: 'jsb-chorales',
+  summary: 'JSB Chorales, piano rolls of 88 notes: 229 chorales by Bach for training',
+  core: '^0.1.0',
+  paper: polyphonicPaper,
+  schema: polyphonicSchema,
+  create: (options) => new PolyphonicProvider(corpus, options),
 });

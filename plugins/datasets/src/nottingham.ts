@@ -1,13 +1,15 @@
-import { polyphonicMusic } from './polyphonic.js';
+import { definePlugin } from '@rnnx/core';
+import {
+  type MusicCorpus,
+  type PolyphonicOptions,
+  PolyphonicProvider,
+  polyphonicPaper,
+  polyphonicSchema,
+} from './polyphonic.js';
 
-/**
- * Nottingham: 1,037 British and American folk tunes with chords; 176,561 / 45,513 / 44,463 steps.
- * Options, metric, forms and errors: see `polyphonicMusic`.
- */
-export const nottingham = polyphonicMusic({
+const corpus: MusicCorpus = {
   name: 'nottingham',
   title: 'Nottingham',
-  summary: 'Nottingham, piano rolls of 88 notes: 694 folk tunes with chords for training',
   files: [
     {
       name: 'Nottingham.mat',
@@ -16,4 +18,18 @@ export const nottingham = polyphonicMusic({
     },
     { name: 'Nottingham.pickle', format: 'pickle' },
   ],
+};
+
+/**
+ * Nottingham: 1,037 British and American folk tunes with chords; 176,561 / 45,513 / 44,463 steps.
+ * Options, metric, forms and errors: see `PolyphonicProvider`.
+ */
+export const nottingham = definePlugin<'dataset', PolyphonicOptions>({
+  kind: 'dataset',
+  name: 'nottingham',
+  summary: 'Nottingham, piano rolls of 88 notes: 694 folk tunes with chords for training',
+  core: '^0.1.0',
+  paper: polyphonicPaper,
+  schema: polyphonicSchema,
+  create: (options) => new PolyphonicProvider(corpus, options),
 });

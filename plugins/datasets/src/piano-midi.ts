@@ -1,13 +1,15 @@
-import { polyphonicMusic } from './polyphonic.js';
+import { definePlugin } from '@rnnx/core';
+import {
+  type MusicCorpus,
+  type PolyphonicOptions,
+  PolyphonicProvider,
+  polyphonicPaper,
+  polyphonicSchema,
+} from './polyphonic.js';
 
-/**
- * Piano-midi.de: 124 classical piano pieces; 75,911 / 8,540 / 19,036 steps.
- * Options, metric, forms and errors: see `polyphonicMusic`.
- */
-export const pianoMidi = polyphonicMusic({
+const corpus: MusicCorpus = {
   name: 'piano-midi',
   title: 'Piano-midi.de',
-  summary: 'Piano-midi.de, piano rolls of 88 notes: 87 classical piano pieces for training',
   files: [
     {
       name: 'Piano_midi.mat',
@@ -16,4 +18,18 @@ export const pianoMidi = polyphonicMusic({
     },
     { name: 'Piano-midi.de.pickle', format: 'pickle' },
   ],
+};
+
+/**
+ * Piano-midi.de: 124 classical piano pieces; 75,911 / 8,540 / 19,036 steps.
+ * Options, metric, forms and errors: see `PolyphonicProvider`.
+ */
+export const pianoMidi = definePlugin<'dataset', PolyphonicOptions>({
+  kind: 'dataset',
+  name: 'piano-midi',
+  summary: 'Piano-midi.de, piano rolls of 88 notes: 87 classical piano pieces for training',
+  core: '^0.1.0',
+  paper: polyphonicPaper,
+  schema: polyphonicSchema,
+  create: (options) => new PolyphonicProvider(corpus, options),
 });

@@ -5,9 +5,9 @@ import { type MatCells, readMatCells } from './mat5.js';
 import { describeValue, NoteDictionary, NoteList, type NoteValue } from './notes.js';
 
 /** Notes of a frame: MIDI 21 to 108, the keys of a piano; column k is note 21 + k. */
-export const notes = 88;
+export const keys = 88;
 export const lowestNote = 21;
-const highestNote = lowestNote + notes - 1;
+const highestNote = lowestNote + keys - 1;
 
 /** Time steps of one file; MuseData, the largest, has 392,296. Shared lists of a pickle could stand for any number. */
 const mostSteps = 1_000_000;
@@ -35,13 +35,13 @@ export function rollsOfMat(bytes: Uint8Array, path: string): PianoRolls {
 function matPieces({ cells }: MatCells, path: string, budget: StepBudget): Float32Array[] {
   return cells.map((cell) => {
     const { rows, columns } = cell;
-    if (rows === 0 || columns !== notes) {
+    if (rows === 0 || columns !== keys) {
       const { offset, where } = cell.place(0);
-      throw invalidFile(path, `${offset}${where}`, `a matrix of ${rows} x ${columns}`, `T x ${notes}, T at least 1`);
+      throw invalidFile(path, `${offset}${where}`, `a matrix of ${rows} x ${columns}`, `T x ${keys}, T at least 1`);
     }
     budget.spend(rows, cell.place(0).offset);
-    const frames = new Float32Array(rows * notes);
-    for (let key = 0; key < notes; key++)
+    const frames = new Float32Array(rows * keys);
+    for (let key = 0; key < keys; key++)
       for (let t = 0; t < rows; t++) {
         const index = key * rows + t;
         const value = cell.at(index);
@@ -49,7 +49,7 @@ function matPieces({ cells }: MatCells, path: string, budget: StepBudget): Float
           const { offset, where } = cell.place(index);
           throw invalidFile(path, `${offset}${where}`, `the value ${value} at step ${t}, column ${key}`, '0 or 1');
         }
-        frames[t * notes + key] = value;
+        frames[t * keys + key] = value;
       }
     return frames;
   });
@@ -76,9 +76,9 @@ export function rollsOfNotes(root: NoteValue, path: string): PianoRolls {
       if (piece.items.length === 0)
         throw invalidFile(path, piece.offset, `no step in piece ${n} of "${split}"`, 'at least one');
       budget.spend(piece.items.length, piece.offset);
-      const frames = new Float32Array(piece.items.length * notes);
+      const frames = new Float32Array(piece.items.length * keys);
       for (const [t, chord] of piece.items.entries())
-        writeChord(listOf(chord, `step ${t} of piece ${n} of "${split}"`, piece), frames, t * notes, path);
+        writeChord(listOf(chord, `step ${t} of piece ${n} of "${split}"`, piece), frames, t * keys, path);
       return frames;
     });
     return notEmpty(rolls, split, path);
@@ -86,7 +86,7 @@ export function rollsOfNotes(root: NoteValue, path: string): PianoRolls {
 }
 
 function writeChord({ items, offset }: NoteList, frames: Float32Array, at: number, path: string): void {
-  if (items.length > notes) throw invalidFile(path, offset, `${items.length} notes at one step`, `at most ${notes}`);
+  if (items.length > keys) throw invalidFile(path, offset, `${items.length} notes at one step`, `at most ${keys}`);
   for (const note of items) {
     if (typeof note !== 'number' || note < lowestNote || note > highestNote)
       throw invalidFile(path, offset, `the note ${describeValue(note)}`, `a MIDI note from 21 to ${highestNote}`);
@@ -100,7 +100,7 @@ function writeChord({ items, offset }: NoteList, frames: Float32Array, at: numbe
  */
 export function chunked(pieces: readonly Float32Array[], chunk: number | null): FrameSplit {
   if (chunk === null) return Object.freeze({ kind: 'frames', sequences: Object.freeze([...pieces]) });
-  const size = chunk * notes;
+  const size = chunk * keys;
   const sequences = pieces.flatMap((piece) =>
     Array.from({ length: Math.ceil(piece.length / size) }, (_, n) => piece.subarray(n * size, (n + 1) * size)),
   );

