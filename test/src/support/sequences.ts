@@ -126,3 +126,32 @@ export function runSequence(
     enableFusedKernels(true);
   }
 }
+
+const commonSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'hidden'] as const;
+/** Sites inside the recurrence that the cell has. */
+export function sitesOf(cell: FusedCellName): readonly PerturbationCase['site'][] {
+  return cell === 'lstm' ? [...commonSites, 'readout', 'cell'] : commonSites;
+}
+
+/** Kinds that may stand there. */
+export function kindsAt(site: PerturbationCase['site']): readonly PerturbationCase['kind'][] {
+  return site === 'hidden' || site === 'cell' ? ['scale', 'shift', 'retain'] : ['scale', 'shift'];
+}
+
+/** Every site, each kind once, all shapes in turn. */
+export function everywhere(cell: FusedCellName): PerturbationCase[] {
+  const shapes = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => [(n & 1) > 0, (n & 2) > 0, (n & 4) > 0] as const);
+  return sitesOf(cell)
+    .flatMap((site) => kindsAt(site).map((kind) => ({ site, kind })))
+    .map((at, i) => ({ ...at, shape: shapes[(3 * i + 7) % 8]! }));
+}
+
+/** Largest difference, relative to the largest entry (at least 1e-3). */
+export function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [apart, largest] = [0, 1e-3];
+  for (let i = 0; i < expected.length; i++) {
+    apart = Math.max(apart, Math.abs(actual[i]! - expected[i]!));
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return apart / largest;
+}

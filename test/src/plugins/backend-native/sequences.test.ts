@@ -5,24 +5,20 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { countFused, onNative } from '../../support/native.js';
 import {
+  difference,
+  everywhere,
   type FusedCellName,
   fusedCells,
+  kindsAt,
   type PerturbationCase,
   runSequence,
   type SequenceCase,
   sequenceInputs,
+  sitesOf,
 } from '../../support/sequences.js';
+import { instructionSets, runProgram } from './addon/open.js';
 
-const commonSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'hidden'] as const;
 const names = Object.keys(fusedCells) as FusedCellName[];
-
-function sitesOf(cell: FusedCellName): readonly PerturbationCase['site'][] {
-  return cell === 'lstm' ? [...commonSites, 'readout', 'cell'] : commonSites;
-}
-
-function kindsAt(site: PerturbationCase['site']): readonly PerturbationCase['kind'][] {
-  return site === 'hidden' || site === 'cell' ? ['scale', 'shift', 'retain'] : ['scale', 'shift'];
-}
 
 function anyPerturbation(cell: FusedCellName): fc.Arbitrary<PerturbationCase> {
   const shape = fc.oneof(
@@ -43,16 +39,6 @@ function anyCase(cell: FusedCellName): fc.Arbitrary<SequenceCase> {
     perturbations: fc.array(anyPerturbation(cell), { maxLength: 6 }),
     seed: fc.integer({ min: 0, max: 2 ** 31 }),
   });
-}
-
-/** Largest difference, relative to the largest entry (at least 1e-3). */
-function difference(actual: Float32Array, expected: Float32Array): number {
-  let [apart, largest] = [0, 1e-3];
-  for (let i = 0; i < expected.length; i++) {
-    apart = Math.max(apart, Math.abs(actual[i]! - expected[i]!));
-    largest = Math.max(largest, Math.abs(expected[i]!));
-  }
-  return apart / largest;
 }
 
 /** Both paths over one case, entry by entry. */
@@ -83,14 +69,6 @@ function bitsOf(at: SequenceCase): Record<string, number[]> {
   );
   tf.dispose([results, inputs.x, inputs.dy, inputs.weights, inputs.values, inputs.state as never]);
   return bits;
-}
-
-/** Every site, each kind once, all shapes in turn. */
-function everywhere(cell: FusedCellName): PerturbationCase[] {
-  const shapes = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => [(n & 1) > 0, (n & 2) > 0, (n & 4) > 0] as const);
-  return sitesOf(cell)
-    .flatMap((site) => kindsAt(site).map((kind) => ({ site, kind })))
-    .map((at, i) => ({ ...at, shape: shapes[(3 * i + 7) % 8]! }));
 }
 
 describe('whole sequences as one native kernel', () => {
@@ -165,6 +143,14 @@ describe('whole sequences as one native kernel', () => {
         }
       });
   }
+
+  it('agrees with the composed path on every instruction set of this processor', () => {
+    for (const isa of instructionSets()) {
+      const worst = runProgram('sequences', { RNNX_NATIVE_ISA: isa }) as Record<string, number>;
+      expect(Object.keys(worst)).to.have.members(names);
+      for (const [cell, apart] of Object.entries(worst)) expect(apart, `${cell} on ${isa}`).to.be.below(1e-5);
+    }
+  });
 
   it('is not taken where it is switched off', () => {
     const at: SequenceCase = { cell: 'lstm', steps: 2, batch: 2, units: 3, perturbations: [], seed: 1 };
