@@ -9,7 +9,7 @@ import {
 } from '@rnnx/core';
 import { pluginSpecs } from './discovery/discover.js';
 import type { ExperimentEvent, RunResult } from './events.js';
-import { Host, type HostOptions } from './host.js';
+import { Host, type HostOptions, withDataDir } from './host.js';
 import { ExperimentFolder } from './run-folder/experiment-folder.js';
 import { trainRun } from './train-run.js';
 
@@ -37,7 +37,7 @@ export async function* runExperiment(
   const host = await Host.open(pluginSpecs(input?.plugins), options);
   const config = parseExperiment(host.registry, input);
   const { out, preset = null } = options;
-  const record = { config, preset, pluginFolder: host.pluginFolder };
+  const record = { config, preset, pluginFolder: host.pluginFolder, dataDir: host.dataDir };
   let folder: ExperimentFolder | undefined;
   if (out !== undefined)
     folder =
@@ -51,7 +51,10 @@ export async function* runExperiment(
  * Goes on with an experiment, or with one of its runs, from its folder: finished runs only report their result, the one under
  * way goes on from its last checkpoint to the same bits as without the interruption.
  *
- * Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE, RNNX_CHECKPOINT_CORRUPT and those of `runExperiment`.
+ * Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE, RNNX_CHECKPOINT_CORRUPT, RNNX_CHECKPOINT_MISMATCH and those of
+ * `runExperiment`.
+ *
+ * @param options without `dataDir`, the one that the experiment began with
  */
 export async function* resumeExperiment(
   path: string,
@@ -59,7 +62,10 @@ export async function* resumeExperiment(
 ): AsyncGenerator<ExperimentEvent, readonly RunResult[]> {
   const single = ExperimentFolder.parentOf(path);
   const { folder, record } = await ExperimentFolder.open(single?.experiment ?? path);
-  const host = await Host.open(record.config.plugins, { ...options, pluginFolder: record.pluginFolder });
+  const host = await Host.open(pluginSpecs(record.config.plugins), {
+    ...withDataDir(options, record),
+    pluginFolder: record.pluginFolder,
+  });
   const config = parseExperiment(host.registry, record.config);
   const all = expandVariants(host.registry, config);
   const runs = single === undefined ? all : all.filter((run) => folder.run(run).path === join(folder.path, single.run));

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type AnyPlugin,
   Backend,
@@ -30,6 +31,11 @@ export interface HostOptions {
   onDownload?(progress: LoadProgress): void;
 }
 
+/** Options with the data folder that a run began with, where they name none. */
+export function withDataDir<T extends HostOptions>(options: T, { dataDir }: { readonly dataDir: string | null }): T {
+  return options.dataDir === undefined && typeof dataDir === 'string' ? { ...options, dataDir } : options;
+}
+
 /** The user's cache folder for rnnx. */
 export function defaultCacheDir(): string {
   return envPaths('rnnx', { suffix: '' }).cache;
@@ -40,6 +46,8 @@ export class Host {
   readonly registry: Discovered['registry'];
   readonly origins: Discovered['origins'];
   readonly pluginFolder: string;
+  /** As given, but absolute; `null` without. */
+  readonly dataDir: string | null;
   readonly #context: LoadContext;
   #active: { readonly key: string; readonly ref: PluginRef } | undefined;
   #dataset: { readonly key: string; readonly dataset: Dataset } | undefined;
@@ -48,6 +56,7 @@ export class Host {
     this.registry = registry;
     this.origins = origins;
     this.pluginFolder = pluginFolder;
+    this.dataDir = context.dataDir === undefined ? null : resolve(context.dataDir);
     this.#context = context;
   }
 

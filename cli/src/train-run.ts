@@ -17,6 +17,8 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { RunScope } from './container.js';
 import type { ExperimentEvent, RunId, RunResult } from './events.js';
 import type { Host } from './host.js';
+import { checkMemory, explainAllocation } from './memory.js';
+import { identify } from './run-folder/data-identity.js';
 import { describeEnvironment } from './run-folder/environment.js';
 import type { RunFolder } from './run-folder/run-folder.js';
 
@@ -40,8 +42,10 @@ export async function* trainRun(
     const dataset = await host.dataset(config, scope);
     const model = createModel(planned, scope, dataset);
     const parameters = countParameters(model);
+    checkMemory(parameters);
     const environment = await describeEnvironment(host.origins.values(), backend);
-    const resume = await folder?.open(run, config, host.pluginFolder, environment);
+    const { pluginFolder, dataDir } = host;
+    const resume = await folder?.open(config, { run, pluginFolder, dataDir, dataset: identify(dataset) }, environment);
     yield {
       type: 'start',
       run,
@@ -97,6 +101,8 @@ export async function* trainRun(
     } finally {
       disposeAll(weights);
     }
+  } catch (error) {
+    throw explainAllocation(error);
   } finally {
     folder?.close();
     await scope.dispose();

@@ -16,8 +16,10 @@ import {
   type SplitName,
 } from '@rnnx/core';
 import type { Tensor } from '@tensorflow/tfjs';
-import { Host, type HostOptions } from './host.js';
+import { pluginSpecs } from './discovery/discover.js';
+import { Host, type HostOptions, withDataDir } from './host.js';
 import type { CheckpointName } from './run-folder/checkpoint.js';
+import { checkIdentity, identify } from './run-folder/data-identity.js';
 import { RunFolder } from './run-folder/run-folder.js';
 import { createModel, disposeAll } from './train-run.js';
 
@@ -50,14 +52,16 @@ export interface TrainedRun {
 export async function openTrained(path: string, options: TrainedOptions = {}): Promise<TrainedRun> {
   const folder = new RunFolder(singleRun(path));
   const stored = (await folder.config()) as ExperimentConfig;
-  const { run, pluginFolder } = await folder.record();
+  const record = await folder.record();
+  const { run, pluginFolder } = record;
   const snapshot = await folder.checkpoint(options.checkpoint ?? 'best');
-  const host = await Host.open(stored.plugins, { ...options, pluginFolder });
+  const host = await Host.open(pluginSpecs(stored.plugins), { ...withDataDir(options, record), pluginFolder });
   const { evaluation, regularizers, backend } = options;
   const config = parseExperiment(host.registry, mergeConfig(stored, { evaluation, regularizers, backend }));
   const { scope } = await host.openRun(config);
   try {
     const dataset = await host.dataset(config, scope);
+    checkIdentity(record.dataset, identify(dataset), ['task'], folder.path);
     const model = createModel({ ...run, config }, scope, dataset);
     const weights = restoreWeights(snapshot);
     try {

@@ -40,6 +40,7 @@ export const errorCodes = {
   RNNX_FOLDER_UNWRITABLE: 'The folder for a new package, or a file in it, cannot be written',
   RNNX_CHECKPOINT_MISSING: 'The run has no such checkpoint',
   RNNX_CHECKPOINT_CORRUPT: 'A checkpoint file is damaged: bad header, wrong length, wrong type or wrong checksum',
+  RNNX_OUT_OF_MEMORY: 'A model, a minibatch or its samples need more memory than there is',
   RNNX_BACKEND_UNAVAILABLE: 'A compute backend is not installed or does not work on this machine',
 } as const;
 

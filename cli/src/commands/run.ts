@@ -38,7 +38,7 @@ export async function run(options: RunOptions): Promise<number> {
       reporter.stop();
       report(event.results, preset, changes, options.json === true);
       if (event.aborted) {
-        process.stderr.write(`stopped; go on with: rnnx run --resume ${folder}\n`);
+        process.stderr.write(`stopped; go on with: rnnx run --resume ${quoted(folder!)}\n`);
         return exitInterrupted;
       }
     }
@@ -68,6 +68,11 @@ async function begin(options: RunOptions, signal: AbortSignal, reporter: Reporte
   const out = options.out === undefined ? { parent: resolve('runs') } : { folder: resolve(options.out) };
   const events = runExperiment(input, { ...host, pluginFolder, out, ...(preset && { preset: preset.name }) });
   return { events, preset, changes };
+}
+
+/** For a shell, where the path needs it. */
+function quoted(path: string): string {
+  return /^[\w./:\\-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 /** A resumed run must stay what it was. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Progress, RnnxError, type Snapshot } from '@rnnx/core';
 import { writeAtomically } from './files.js';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+import { decodeSafetensors, encodeSafetensors, otherCheckpoint } from './safetensors.js';
 
 /** `last` resumes; `best` is the epoch with the best validation metric so far. */
 export type CheckpointName = 'last' | 'best';
@@ -81,7 +81,7 @@ function corrupt(path: string, got: string, expected: string, cause?: unknown): 
   return new RnnxError('RNNX_CHECKPOINT_CORRUPT', `Checkpoint ${path} is damaged`, {
     got,
     expected,
-    remedy: 'use the other checkpoint of the run, or start the run anew',
+    remedy: otherCheckpoint,
     ...(cause === undefined ? {} : { cause }),
   });
 }

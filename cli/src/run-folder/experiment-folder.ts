@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { type ExperimentConfig, RnnxError } from '@rnnx/core';
+import { type ExperimentConfig, isPlainObject, RnnxError } from '@rnnx/core';
 import type { RunId } from '../events.js';
-import { guarded, makeFolder, readJson, writeJson } from './files.js';
+import { type Fits, guarded, makeFolder, readJson, writeJson } from './files.js';
 import { RunFolder } from './run-folder.js';
 
 /** `experiment.json`: what is needed to go on with the whole. */
@@ -14,7 +14,12 @@ export interface ExperimentRecord {
   readonly preset: string | null;
   /** Folder from which the configuration's plugins resolve. */
   readonly pluginFolder: string;
+  /** Folder with local copies of data sets that was given. */
+  readonly dataDir: string | null;
 }
+
+const isRecord: Fits = ({ config, preset, pluginFolder }) =>
+  isPlainObject(config) && (preset === null || typeof preset === 'string') && typeof pluginFolder === 'string';
 
 /** Folder of an experiment; each run has one inside. */
 export class ExperimentFolder {
@@ -53,9 +58,9 @@ export class ExperimentFolder {
     }
   }
 
-  /** Errors: RNNX_RUN_MISSING. */
+  /** Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE. */
   static async open(path: string): Promise<{ folder: ExperimentFolder; record: ExperimentRecord }> {
-    const record = await readJson<ExperimentRecord>(join(path, 'experiment.json'));
+    const record = await readJson<ExperimentRecord>(join(path, 'experiment.json'), isRecord);
     return { folder: new ExperimentFolder(path), record };
   }
 

@@ -1,6 +1,6 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { RnnxError } from '@rnnx/core';
+import { isPlainObject, RnnxError } from '@rnnx/core';
 import writeFileAtomic from 'write-file-atomic';
 
 /** Errors: RNNX_RUN_UNWRITABLE in place of the file system's own. */
@@ -33,12 +33,35 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 }
 
 export async function makeFolder(path: string): Promise<void> {
-  await guarded(path, () => mkdir(path, { recursive: true }));
+  await guarded(path, () => makeFolders(path));
 }
 
-/** Errors: RNNX_RUN_MISSING where there is no such file, RNNX_CONFIG_UNREADABLE where it is not JSON. */
-export async function readJson<T>(path: string): Promise<T> {
-  const value = await readJsonIfThere<T>(path);
+/** With those above it. Node's own `recursive` never ends below /proc and hides why a read-only disk refuses. */
+async function makeFolders(path: string): Promise<void> {
+  if (await makeOne(path)) return;
+  await makeFolders(dirname(path));
+  if (!(await makeOne(path))) throw new Error(`ENOENT: no folder can be made here, mkdir '${path}'`);
+}
+
+/** Whether there now is such a folder; `false` where the one above is missing. */
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return true;
+    throw error;
+  }
+}
+
+/** Whether what a file holds is what rnnx writes there, as far as reading it needs. */
+export type Fits = (value: Readonly<Record<string, unknown>>) => boolean;
+
+/** Errors: RNNX_RUN_MISSING where there is no such file, RNNX_CONFIG_UNREADABLE where it is damaged. */
+export async function readJson<T>(path: string, fits: Fits): Promise<T> {
+  const value = await readJsonIfThere<T>(path, fits);
   if (value !== undefined) return value;
   throw new RnnxError('RNNX_RUN_MISSING', `There is no run in ${dirname(path)}`, {
     got: `no file ${path}`,
@@ -48,23 +71,35 @@ export async function readJson<T>(path: string): Promise<T> {
 }
 
 /** The same, or `undefined` where there is no such file. */
-export async function readJsonIfThere<T>(path: string): Promise<T | undefined> {
+export async function readJsonIfThere<T>(path: string, fits: Fits): Promise<T | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
+    throw damaged(path, 'cannot be read', (error as Error).message, error);
   }
+  let value: unknown;
   try {
-    return JSON.parse(text) as T;
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new RnnxError('RNNX_CONFIG_UNREADABLE', `${path} is not JSON`, {
-      got: (cause as Error).message,
-      expected: 'the file as rnnx wrote it',
-      remedy: 'restore the file, or start the run anew',
-      cause,
-    });
+    throw damaged(path, 'is not JSON', (cause as Error).message, cause);
   }
+  if (!isPlainObject(value) || !fits(value)) throw damaged(path, 'is not what rnnx writes there', excerpt(text));
+  return value as T;
+}
+
+function excerpt(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 60 ? `${line.slice(0, 57)}...` : line;
+}
+
+function damaged(path: string, what: string, got: string, cause?: unknown): RnnxError {
+  return new RnnxError('RNNX_CONFIG_UNREADABLE', `${path} ${what}`, {
+    got,
+    expected: 'the file as rnnx wrote it',
+    remedy: 'restore the file, or start the run anew',
+    cause,
+  });
 }

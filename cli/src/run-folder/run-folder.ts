@@ -1,21 +1,38 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { ExperimentConfig, Snapshot, TrainingEvent } from '@rnnx/core';
+import { type ExperimentConfig, isPlainObject, type Snapshot, type TrainingEvent } from '@rnnx/core';
 import type { RunId, RunResult } from '../events.js';
 import { type CheckpointName, findCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { checkIdentity, type DataIdentity } from './data-identity.js';
 import type { Environment } from './environment.js';
-import { guarded, makeFolder, readJson, readJsonIfThere, unwritable, writeJson } from './files.js';
+import { type Fits, guarded, makeFolder, readJson, readJsonIfThere, unwritable, writeJson } from './files.js';
 import { truncateMetrics } from './metrics.js';
 import { EventFile } from './tensorboard.js';
 
-/** `environment.json`: the run, and one entry for each process that worked on it. */
+/** `environment.json`: the run, its data, and one entry for each process that worked on it. */
 export interface RunRecord {
   readonly run: RunId;
   /** Folder from which the configuration's plugins resolve. */
   readonly pluginFolder: string;
+  /** Folder with local copies of data sets that was given. */
+  readonly dataDir: string | null;
+  readonly dataset: DataIdentity;
   readonly sessions: readonly Environment[];
 }
+
+const isRecord: Fits = ({ run, pluginFolder, dataset, sessions }) =>
+  isPlainObject(run) &&
+  typeof run.variant === 'string' &&
+  Number.isSafeInteger(run.seed) &&
+  typeof pluginFolder === 'string' &&
+  isPlainObject(dataset) &&
+  Array.isArray(dataset.notes) &&
+  Array.isArray(sessions);
+
+const isScore = (value: unknown) => isPlainObject(value) && typeof value.nll === 'number';
+const isResult: Fits = ({ variant, scores }) =>
+  typeof variant === 'string' && isPlainObject(scores) && isScore(scores.valid) && isScore(scores.test);
 
 /**
  * The files of one run; docs/run-folder.md describes them. `open` begins or goes on, `record` writes what happens,
@@ -32,17 +49,17 @@ export class RunFolder {
 
   /** The result, if the run has finished. */
   async result(): Promise<RunResult | undefined> {
-    return readJsonIfThere<RunResult>(join(this.path, 'result.json'));
+    return readJsonIfThere<RunResult>(join(this.path, 'result.json'), isResult);
   }
 
   /** Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE. */
   async config(): Promise<unknown> {
-    return readJson(join(this.path, 'config.json'));
+    return readJson(join(this.path, 'config.json'), () => true);
   }
 
   /** Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE. */
   async record(): Promise<RunRecord> {
-    return readJson<RunRecord>(join(this.path, 'environment.json'));
+    return readJson<RunRecord>(join(this.path, 'environment.json'), isRecord);
   }
 
   /** Errors: RNNX_CHECKPOINT_MISSING, RNNX_CHECKPOINT_CORRUPT. */
@@ -54,20 +71,21 @@ export class RunFolder {
    * Gets the folder ready for writing and returns the snapshot to go on from, if there is one. Metrics after it are
    * dropped: they will come again.
    *
-   * Errors: RNNX_RUN_UNWRITABLE, RNNX_CHECKPOINT_CORRUPT.
+   * Errors: RNNX_RUN_UNWRITABLE, RNNX_CONFIG_UNREADABLE, RNNX_CHECKPOINT_CORRUPT, RNNX_CHECKPOINT_MISMATCH for other data.
    */
   async open(
-    run: RunId,
     config: ExperimentConfig,
-    pluginFolder: string,
+    now: Omit<RunRecord, 'sessions'>,
     environment: Environment,
   ): Promise<Snapshot | undefined> {
     const checkpoints = join(this.path, 'checkpoints');
     await makeFolder(checkpoints);
     await this.#removeLeftovers(checkpoints);
     const snapshot = await findCheckpoint(this.path, 'last');
-    const earlier = await readJsonIfThere<RunRecord>(join(this.path, 'environment.json'));
-    const record: RunRecord = { run, pluginFolder, sessions: [...(earlier?.sessions ?? []), environment] };
+    const earlier = await readJsonIfThere<RunRecord>(join(this.path, 'environment.json'), isRecord);
+    if (earlier !== undefined && snapshot !== undefined)
+      checkIdentity(earlier.dataset, now.dataset, ['task', 'splits'], this.path);
+    const record: RunRecord = { ...now, sessions: [...(earlier?.sessions ?? []), environment] };
     await writeJson(join(this.path, 'config.json'), config);
     await writeJson(join(this.path, 'environment.json'), record);
     const metrics = join(this.path, 'metrics.jsonl');

@@ -2,6 +2,11 @@ import { type HostTensor, RnnxError } from '@rnnx/core';
 import crc32c from 'crc-32/crc32c.js';
 
 /** A safetensors file: named float32 tensors and string metadata. */
+/** What to do about a damaged checkpoint. */
+export const otherCheckpoint =
+  'eval and generate take the other one with --checkpoint; to go on from the best epoch, copy best.safetensors over ' +
+  'last.safetensors; or start the run anew';
+
 export interface TensorFile {
   readonly tensors: Readonly<Record<string, HostTensor>>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -54,7 +59,7 @@ export function decodeSafetensors(file: Uint8Array, origin: string): TensorFile 
     new RnnxError('RNNX_CHECKPOINT_CORRUPT', `Checkpoint ${origin} is damaged`, {
       got,
       expected,
-      remedy: 'use the other checkpoint of the run, or start the run anew',
+      remedy: otherCheckpoint,
     });
   const { header, start } = readHeader(file, corrupt);
   // Not `file.subarray`: of a Buffer it is a Buffer, whose `slice` does not copy.

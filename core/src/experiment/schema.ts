@@ -170,7 +170,7 @@ const schedule = choice([
 
 const model = section('The network', {
   cell: { description: 'Recurrent cell', default: 'lstm', $ref: 'rnnx:plugin/cell' },
-  layers: count('Stacked recurrent layers', 1),
+  layers: { ...count('Stacked recurrent layers', 1), maximum: 1000 },
   hiddenSize: count('Units a layer', 128),
   embeddingSize: countOrNull('Width of the embedding; null: hiddenSize. Token tasks only'),
   tied: {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { definePlugin } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
@@ -108,6 +108,8 @@ describe('runExperiment', () => {
     expect(config.regularizers[0]).to.include({ name: 'noisin', spread: 0.5, injection: 'multiplicative' });
     const environment = JSON.parse(readFileSync(join(run, 'environment.json'), 'utf8'));
     expect(environment.sessions[0]).to.deep.include({ node: process.version, backend: 'cpu' });
+    expect(environment.dataset).to.deep.include({ name: 'grammar' });
+    expect(environment.dataset.splits).to.match(/^[0-9a-f]{64}$/);
     expect(environment.sessions[0].packages).to.have.property('@tensorflow/tfjs', '4.22.0');
   });
 
@@ -140,6 +142,13 @@ describe('runExperiment', () => {
   it('refuses a configuration that is none, and one whose plugins are no list', async () => {
     for (const input of [undefined, null, 7, { ...tiny, plugins: 'x' }])
       expect((await failureOf(() => collect(runExperiment(input as never)))).code).to.equal('RNNX_CONFIG_INVALID');
+  });
+
+  it('refuses a model that no memory holds before allocating it', async () => {
+    const huge = { ...tiny, model: { hiddenSize: 1e9 } };
+    const error = await failureOf(() => collect(runExperiment(huge)));
+    expect(error.code).to.equal('RNNX_OUT_OF_MEMORY');
+    expect(error.details.remedy).to.include('model.hiddenSize');
   });
 
   it('never writes over what is there', async () => {
@@ -211,6 +220,55 @@ describe('stopping and going on', () => {
     const events = await collect(runExperiment(experiment, { signal: AbortSignal.abort() }));
     expect(events.map(({ type }) => type)).to.deep.equal(['plan', 'done']);
     expect(events.at(-1)).to.deep.include({ aborted: true });
+  });
+
+  it('refuses records that are damaged', async () => {
+    const out = join(folder.path, 'cut');
+    await stopAt(out, 'none', 3);
+    for (const name of ['environment.json', 'result.json']) {
+      const path = join(out, 'none-seed-1', name);
+      const before = existsSync(path) ? readFileSync(path) : undefined;
+      writeFileSync(path, '{}');
+      const error = await failureOf(() => collect(resumeExperiment(out)));
+      expect(error.code).to.equal('RNNX_CONFIG_UNREADABLE');
+      expect(error.message).to.include(path);
+      if (before !== undefined) writeFileSync(path, before);
+    }
+  });
+
+  it('remembers the data folder, and refuses other data under the same name', async () => {
+    const write = (data: string, words: readonly string[]) => {
+      mkdirSync(join(folder.path, data));
+      for (const split of ['train', 'valid', 'test'])
+        writeFileSync(
+          join(folder.path, data, `${split}.txt`),
+          `${words.join(' ')}\n`.repeat(split === 'train' ? 80 : 20),
+        );
+    };
+    write('data', ['one', 'two', 'three']);
+    write('reordered', ['one', 'three', 'two']);
+    write('reworded', ['one', 'two', 'four']);
+    const out = join(folder.path, 'cut');
+    const controller = new AbortController();
+    const options = { out: { folder: out }, dataDir: join(folder.path, 'data'), signal: controller.signal };
+    for await (const event of runExperiment({ ...tiny, dataset: 'text', training }, options))
+      if (event.type === 'epoch') controller.abort();
+
+    for (const other of ['reordered', 'reworded']) {
+      const dataDir = join(folder.path, other);
+      const error = await failureOf(() => collect(resumeExperiment(out, { dataDir })));
+      expect(error.code).to.equal('RNNX_CHECKPOINT_MISMATCH');
+      expect(error.details.got).to.include('vocabulary').and.to.include(other);
+      expect((await failureOf(() => evaluateRun(out, ['test'], { dataDir }))).code).to.equal(
+        'RNNX_CHECKPOINT_MISMATCH',
+      );
+    }
+    // The same vocabulary, another text: good for evaluation, not for going on.
+    writeFileSync(join(folder.path, 'data', 'test.txt'), 'one two two three\n'.repeat(20));
+    expect((await failureOf(() => collect(resumeExperiment(out)))).details.got).to.include('tokens');
+    expect((await evaluateRun(out, ['test'])).test!.count).to.equal(100);
+    writeFileSync(join(folder.path, 'data', 'test.txt'), 'one two three\n'.repeat(20));
+    expect(resultsOf(await collect(resumeExperiment(out)))).to.have.length(1);
   });
 
   it('refuses a folder without a run, and a damaged checkpoint', async () => {

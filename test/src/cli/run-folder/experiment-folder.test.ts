@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseExperiment } from '@rnnx/core';
 import { expect } from 'chai';
@@ -9,7 +9,7 @@ import { failureOf, temporaryFolder } from '../helpers.js';
 describe('ExperimentFolder', () => {
   const folder = temporaryFolder();
   const config = parseExperiment(stubRegistry(), { dataset: 'grammar', name: 'mine' });
-  const record = { config, preset: 'quickstart', pluginFolder: '/somewhere' };
+  const record = { config, preset: 'quickstart', pluginFolder: '/somewhere', dataDir: null };
 
   it('keeps what is needed to go on', async () => {
     const path = join(folder.path, 'new', 'deep');
@@ -40,9 +40,26 @@ describe('ExperimentFolder', () => {
     expect(readFileSync(join(folder.path, 'file'), 'utf8')).to.equal('mine');
   });
 
+  // Below /proc, where no folder can be made even by root, Node's recursive mkdir never returns.
+  (existsSync('/proc/self') ? it : it.skip)('says so where the file system takes no folder', async () => {
+    for (const path of ['/proc/rnnx', '/proc/rnnx/a/b'])
+      expect((await failureOf(() => ExperimentFolder.create(path, record))).code).to.equal('RNNX_RUN_UNWRITABLE');
+  });
+
   it('says that there is no experiment, or that its record is damaged', async () => {
     expect((await failureOf(() => ExperimentFolder.open(folder.path))).code).to.equal('RNNX_RUN_MISSING');
-    writeFileSync(join(folder.path, 'experiment.json'), '{"config": ');
-    expect((await failureOf(() => ExperimentFolder.open(folder.path))).code).to.equal('RNNX_CONFIG_UNREADABLE');
+    for (const damage of [
+      '',
+      '{"config": ',
+      'null',
+      '[]',
+      '{}',
+      '{"config": 3, "preset": null, "pluginFolder": "x"}',
+    ]) {
+      writeFileSync(join(folder.path, 'experiment.json'), damage);
+      const error = await failureOf(() => ExperimentFolder.open(folder.path));
+      expect(error.code, damage).to.equal('RNNX_CONFIG_UNREADABLE');
+      expect(error.message).to.include('experiment.json');
+    }
   });
 });
