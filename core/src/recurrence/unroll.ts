@@ -4,6 +4,7 @@ import type { Weights } from '../contracts/parameters.js';
 import { RnnxError } from '../errors.js';
 import { fusedKernels } from './fused.js';
 import { splitEvenly, unstackSteps } from './pieces.js';
+import { sharedProduct } from './shared-product.js';
 import type { SitePlan } from './site-plan.js';
 
 export interface UnrolledLayer {
@@ -165,14 +166,23 @@ function byGate(
   return tf.concat(parts, parts[0]!.rank - 1);
 }
 
+interface PreparedWeight {
+  readonly weight: MaybeStepwise;
+  /** The product with it, where it is the same at every step. */
+  readonly times: ((x: tf.Tensor2D) => tf.Tensor2D) | undefined;
+  readonly gates: readonly [number, number];
+}
+
 function recurrentProducts(layout: CellLayout, weights: Weights, plan: SitePlan, layer: number) {
-  const prepared = new Map<string, { weight: MaybeStepwise; gates: readonly [number, number] }>();
+  const prepared = new Map<string, PreparedWeight>();
   const gateWidth = weights[layout.inputWeight]!.shape[1]! / layout.gates.length;
   let gate = 0;
   for (const name of layout.recurrentWeights) {
     const raw = weights[name]!;
     const end = gate + Math.round(raw.shape[1]! / gateWidth);
-    prepared.set(name, { weight: plan.weights('weights.recurrent', layer, raw, name), gates: [gate, end] });
+    const weight = plan.weights('weights.recurrent', layer, raw, name);
+    const times = Array.isArray(weight) ? undefined : sharedProduct(weight as tf.Tensor2D);
+    prepared.set(name, { weight, times, gates: [gate, end] });
     gate = end;
   }
   const all = layout.gates.length;
@@ -188,7 +198,7 @@ function recurrentProducts(layout: CellLayout, weights: Weights, plan: SitePlan,
     const perturbed = perGate === undefined ? plan.applyToStep('recurrent', layer, operand, { t }) : operand;
     const product = (
       perGate === undefined
-        ? tf.matMul(perturbed, weight)
+        ? (entry.times?.(perturbed) ?? tf.matMul(perturbed, weight))
         : byGate(perGate, weight, (x, w) => tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D))
     ) as tf.Tensor2D;
     const [first, end] = entry.gates;
