@@ -86,17 +86,17 @@ static void any_tile(int rows, int64_t columns, int64_t k, const float* a, const
 
 #if defined(__AVX512F__)
 RNNX_INLINE vf interleave_low(vf a, vf b) {
-  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  return RNNX_SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 RNNX_INLINE vf interleave_high(vf a, vf b) {
-  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  return RNNX_SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 #elif defined(__AVX2__)
-RNNX_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-RNNX_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+RNNX_INLINE vf interleave_low(vf a, vf b) { return RNNX_SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+RNNX_INLINE vf interleave_high(vf a, vf b) { return RNNX_SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 #else
-RNNX_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
-RNNX_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+RNNX_INLINE vf interleave_low(vf a, vf b) { return RNNX_SHUFFLE(a, b, 0, 4, 1, 5); }
+RNNX_INLINE vf interleave_high(vf a, vf b) { return RNNX_SHUFFLE(a, b, 2, 6, 3, 7); }
 #endif
 
 /// Transposes a width x width block by perfect shuffles, one for each bit of the index.

@@ -15,6 +15,13 @@
 
 #define RNNX_INLINE static inline __attribute__((always_inline, unused))
 
+// Lanes of two vectors by constant indices, those of the second counted on. GCC has Clang's spelling from version 12 only.
+#if defined(__clang__)
+#define RNNX_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define RNNX_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, vi{__VA_ARGS__})
+#endif
+
 namespace rnnx::RNNX_ISA {
 
 #if defined(__AVX512F__)

@@ -139,11 +139,10 @@ export async function build({
     return { ...unit, options, stamp };
   });
   const stale = units.filter((unit) => force || !upToDate(unit, unit.stamp));
-  if (
-    stale.length === 0 &&
-    existsSync(output) &&
-    units.every((unit) => statSync(unit.object).mtimeMs < statSync(output).mtimeMs)
-  )
+  // A source that is gone makes no unit stale, but the list shorter.
+  const list = join(folder, 'linked');
+  const linked = JSON.stringify([output, ...units.map((unit) => [unit.object, unit.stamp])]);
+  if (stale.length === 0 && existsSync(output) && existsSync(list) && readFileSync(list, 'utf8') === linked)
     return false;
   // The longest first: they end together.
   stale.sort((a, b) => statSync(b.file).size - statSync(a.file).size);
@@ -156,6 +155,7 @@ export async function build({
       });
       if (stderr) process.stderr.write(stderr);
       writeFileSync(`${unit.object}.flags`, unit.stamp);
+      rmSync(list, { force: true });
       if (verbose) console.log(`${((performance.now() - started) / 1000).toFixed(1)} s  ${unit.object}`);
     }),
     availableParallelism(),
@@ -171,6 +171,7 @@ export async function build({
     fresh,
   ]);
   renameSync(fresh, output);
+  writeFileSync(list, linked);
   return true;
 }
 

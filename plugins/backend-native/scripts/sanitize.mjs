@@ -2,6 +2,8 @@
 // UndefinedBehaviorSanitizer and under ThreadSanitizer, once an instruction set; then the addon itself under
 // AddressSanitizer in Node with the programs of the test package (memory behind typed arrays is watched as well).
 //
+// First it looks for symbols that would mix up the instruction sets.
+//
 //   node scripts/sanitize.mjs [--rounds <n>] [--only address|thread|node]
 //
 // Needs a compiler with its sanitizer libraries, and for the last part the compiled tests.
@@ -10,7 +12,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, findCompiler, instructionSets } from './build.mjs';
+import { build, defaultOutput, findCompiler, instructionSets } from './build.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '60' }, only: { type: 'string' } } });
@@ -30,9 +32,31 @@ let failed = 0;
 function report(what, { status, signal, stdout, stderr }) {
   const clean = status === 0;
   if (!clean) failed++;
-  console.log(`${clean ? 'clean ' : 'FAILED'}  ${what}: ${clean ? stdout.trim().slice(0, 160) : (signal ?? `exit code ${status}`)}`);
+  console.log(
+    `${clean ? 'clean ' : 'FAILED'}  ${what}: ${clean ? stdout.trim().slice(0, 160) : (signal ?? `exit code ${status}`)}`,
+  );
   if (!clean) console.error(stdout, stderr);
 }
+
+/** The linker may take a weak symbol from a unit compiled for an instruction set that the machine lacks: none may be there. */
+function checkSymbols(folder) {
+  const units = readdirSync(folder).filter((name) => /_kernels\.(avx2|avx512)\.o$/.test(name));
+  const weak = units.flatMap((name) =>
+    execFileSync('nm', ['--defined-only', '-C', join(folder, name)], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => / [WVu] /.test(line))
+      .map((line) => `${name}: ${line}`),
+  );
+  if (units.length > 0)
+    report('symbols', {
+      status: weak.length,
+      stdout: `${units.length} units without weak ones`,
+      stderr: weak.join('\n'),
+    });
+}
+
+await build({ output: defaultOutput, compiler });
+checkSymbols(join(dirname(defaultOutput), 'objects'));
 
 for (const [sanitizer, flags] of Object.entries(options)) {
   if (values.only && values.only !== sanitizer) continue;
@@ -48,7 +72,9 @@ for (const [sanitizer, flags] of Object.entries(options)) {
 
 if (!values.only || values.only === 'node') {
   const output = join(root, 'build', 'address', 'rnnx-native.node');
-  const flags = options.address.filter((flag) => !flag.includes('recover')).map((flag) => flag.replace(',undefined', ''));
+  const flags = options.address
+    .filter((flag) => !flag.includes('recover'))
+    .map((flag) => flag.replace(',undefined', ''));
   const objects = join(root, 'build', 'address', 'addon');
   await build({ output, objects, flags, link: ['-shared', flags[0]], compiler });
   const library = execFileSync(compiler.command, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();

@@ -155,6 +155,35 @@ describe('native addon', () => {
     );
   });
 
+  it('gives losses that are not finite where logits are not, and takes -infinity for a word that cannot be', () => {
+    const [rows, inputs, outputs] = [3, 4, 21];
+    const draws = new Draws('nonfinite');
+    const [hidden, weight, bias] = [
+      draws.floats(rows * inputs),
+      draws.floats(outputs * inputs),
+      draws.floats(outputs),
+    ] as const;
+    hidden[inputs] = NaN;
+    bias[5] = -Infinity;
+    const [nll, normalizer] = [new Float32Array(rows), new Float32Array(rows)];
+    const labels = Int32Array.of(1, 2, 5);
+    openAddon().softmaxLoss(rows, inputs, outputs, hidden, weight, bias, labels, nll, normalizer, null);
+    expect(nll[0]).to.be.above(0).and.below(20);
+    expect(nll[1]).to.be.NaN;
+    expect(nll[2]).to.equal(Infinity);
+    const [dy, db] = [Float32Array.of(1, 0, 0), new Float32Array(outputs)];
+    const gradient = (count: number) =>
+      openAddon().softmaxLossGradient(
+        ...([count, inputs, outputs, hidden, weight, bias, labels] as const),
+        ...([normalizer, null, dy, null, null, db] as const),
+      );
+    gradient(rows);
+    expect([...db].every(Number.isNaN)).to.equal(true);
+    gradient(1);
+    expect(db[5]).to.equal(0);
+    expect(db.reduce((sum, x) => sum + x, 0)).to.be.closeTo(0, 1e-6);
+  });
+
   it('answers 10,000 malformed calls with coded errors and lives on', () => {
     const report = runProgram('fuzz') as Fuzzed;
     expect(report.calls).to.be.at.least(10_000);
