@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <new>
 
 namespace rnnx {
@@ -12,9 +11,6 @@ struct Refusal {
   char text[320];
   bool range;
 };
-
-/// Thrown where Node-API itself has left an exception pending.
-struct Pending {};
 
 struct Function {
   const char* name;
@@ -67,7 +63,6 @@ napi_value trampoline(napi_env env, napi_callback_info info) {
     return function->body(call);
   } catch (const Refusal& refusal) {
     throw_js(env, "RNNX_NATIVE_ARGUMENT", refusal.text, refusal.range);
-  } catch (const Pending&) {
   } catch (const std::bad_alloc&) {
     throw_js(env, "RNNX_NATIVE_MEMORY", "the native backend got no memory", true);
   }
@@ -138,20 +133,6 @@ bool Call::boolean(const char* name) {
   throw refusal;
 }
 
-int Call::word(const char* name, const char* const* words, int count) {
-  const napi_value value = next();
-  char text[32] = "";
-  if (napi_get_value_string_utf8(env, value, text, sizeof text, nullptr) == napi_ok)
-    for (int i = 0; i < count; i++)
-      if (std::strcmp(text, words[i]) == 0) return i;
-  Refusal refusal;
-  refusal.range = false;
-  int written = std::snprintf(refusal.text, sizeof refusal.text, "%s: %s must be one of", function_, name);
-  for (int i = 0; i < count && written < static_cast<int>(sizeof refusal.text); i++)
-    written += std::snprintf(refusal.text + written, sizeof refusal.text - static_cast<size_t>(written), " '%s'", words[i]);
-  throw refusal;
-}
-
 void* Call::array(const char* name, napi_typedarray_type type, const char* type_name, int64_t length) {
   const napi_value value = next();
   bool typed = false;
@@ -206,31 +187,6 @@ uint8_t* Call::bytes(const char* name, int64_t length) {
   return static_cast<uint8_t*>(array(name, napi_uint8_array, "Uint8Array", length));
 }
 
-int64_t Call::peek_length(const char* name) {
-  const size_t before = taken_;
-  array(name, napi_float32_array, "Float32Array", 0);
-  taken_ = before;
-  size_t elements = 0;
-  napi_get_typedarray_info(env, arguments_[taken_], nullptr, &elements, nullptr, nullptr, nullptr);
-  return static_cast<int64_t>(elements);
-}
-
-void* Call::external(const char* name, const napi_type_tag& tag) {
-  const napi_value value = next();
-  napi_valuetype type = napi_undefined;
-  napi_typeof(env, value, &type);
-  bool fits = false;
-  void* pointer = nullptr;
-  if (type == napi_object && napi_check_object_type_tag(env, value, &tag, &fits) == napi_ok && fits &&
-      napi_unwrap(env, value, &pointer) == napi_ok)
-    return pointer;
-  Refusal refusal;
-  refusal.range = false;
-  std::snprintf(refusal.text, sizeof refusal.text, "%s: %s is no handle of the kind needed, got %s", function_, name,
-                type_text(env, value));
-  throw refusal;
-}
-
 void define(napi_env env, napi_value exports, const char* name, Body body) {
   // As long as the environment: a few bytes a function.
   Function* function = new Function{name, body};
@@ -238,17 +194,6 @@ void define(napi_env env, napi_value exports, const char* name, Body body) {
   napi_value value = nullptr;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, trampoline, function, &value) != napi_ok) return;
   napi_set_named_property(env, exports, name, value);
-}
-
-napi_value wrap(napi_env env, void* pointer, void (*free)(void*), const napi_type_tag& tag) {
-  napi_value object = nullptr;
-  const auto finalize = [](napi_env, void* data, void* hint) { reinterpret_cast<void (*)(void*)>(hint)(data); };
-  if (napi_create_object(env, &object) != napi_ok ||
-      napi_wrap(env, object, pointer, finalize, reinterpret_cast<void*>(free), nullptr) != napi_ok ||
-      napi_type_tag_object(env, object, &tag) != napi_ok) {
-    throw Pending{};
-  }
-  return object;
 }
 
 napi_value make_number(napi_env env, double value) {

@@ -16,8 +16,6 @@ class Call {
   int64_t size(const char* name, int64_t low = 0, int64_t high = INT32_MAX);
   double number(const char* name);
   bool boolean(const char* name);
-  /// One of the words, by its index.
-  int word(const char* name, const char* const* words, int count);
   /// Float32Array of at least `length` elements.
   float* floats(const char* name, int64_t length);
   /// The same, or nullptr for undefined and null.
@@ -27,13 +25,8 @@ class Call {
   uint32_t* words(const char* name, int64_t length);
   double* doubles(const char* name, int64_t length);
   uint8_t* bytes(const char* name, int64_t length);
-  /// Length of the Float32Array that is the next argument, which is not consumed.
-  int64_t peek_length(const char* name);
   /// The next argument as it came; undefined past the last.
   napi_value any();
-  /// A pointer made by `wrap` below, of the same tag.
-  void* external(const char* name, const napi_type_tag& tag);
-
   /// Throws the JavaScript error from a check of the function's own: "<name> <complaint>".
   [[noreturn]] void refuse(const char* name, const char* complaint);
 
@@ -57,9 +50,6 @@ using Body = napi_value (*)(Call& call);
 
 /// Puts a function on the exports.
 void define(napi_env env, napi_value exports, const char* name, Body body);
-
-/// An opaque JavaScript object around a pointer, freed with it.
-napi_value wrap(napi_env env, void* pointer, void (*free)(void*), const napi_type_tag& tag);
 
 napi_value make_number(napi_env env, double value);
 napi_value make_boolean(napi_env env, bool value);

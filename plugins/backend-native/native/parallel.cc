@@ -6,8 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <new>
 #include <thread>
+
+#include "large_memory.h"
 
 namespace rnnx {
 namespace {
@@ -191,7 +192,7 @@ struct Buffers {
   float* data[static_cast<int>(Scratch::count)] = {};
   int64_t floats[static_cast<int>(Scratch::count)] = {};
   ~Buffers() {
-    for (float* each : data) ::operator delete(each, std::align_val_t(64));
+    for (float* each : data) give_large(each);
   }
 };
 
@@ -219,10 +220,10 @@ float* scratch(Scratch slot, int64_t floats) {
   thread_local Buffers buffers;
   const int i = static_cast<int>(slot);
   if (buffers.floats[i] < floats) {
-    ::operator delete(buffers.data[i], std::align_val_t(64));
+    give_large(buffers.data[i]);
     buffers.data[i] = nullptr;
     buffers.floats[i] = 0;
-    buffers.data[i] = static_cast<float*>(::operator new(static_cast<size_t>(floats) * sizeof(float), std::align_val_t(64)));
+    buffers.data[i] = take_large(floats);
     buffers.floats[i] = floats;
   }
   return buffers.data[i];

@@ -35,14 +35,10 @@ constexpr int width = 4;
 typedef float vf __attribute__((vector_size(width * 4)));
 typedef int32_t vi __attribute__((vector_size(width * 4)));
 typedef float vf_unaligned __attribute__((vector_size(width * 4), aligned(4), may_alias));
-typedef int32_t vi_unaligned __attribute__((vector_size(width * 4), aligned(4), may_alias));
 
 RNNX_INLINE vf splat(float x) { return x - vf{}; }
-RNNX_INLINE vi splat_int(int32_t x) { return x - vi{}; }
 RNNX_INLINE vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 RNNX_INLINE void store(float* p, vf x) { *reinterpret_cast<vf_unaligned*>(p) = x; }
-RNNX_INLINE vi load_int(const int32_t* p) { return *reinterpret_cast<const vi_unaligned*>(p); }
-RNNX_INLINE void store_int(int32_t* p, vi x) { *reinterpret_cast<vi_unaligned*>(p) = x; }
 RNNX_INLINE vi bits(vf x) { return reinterpret_cast<vi>(x); }
 RNNX_INLINE vf from_bits(vi x) { return reinterpret_cast<vf>(x); }
 

@@ -24,6 +24,8 @@ function detached(): Float32Array {
 
 const oddNumbers = [0, -0, 1, -1, 2, 0.5, NaN, Infinity, -Infinity, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 31)];
 
+const oddPlaces = [-1, 0, 1, 2, 5, 13, 1000, 2 ** 31 - 1, -(2 ** 31)];
+
 /** Anything. Arrays are short, so a size that passes is small or the array is refused. */
 function anything(): unknown {
   const length = draws.whole(0, 40);
@@ -66,6 +68,20 @@ function sequence() {
   return { cell, gates, sizes, values, recurrent, candidate, memory: () => f(addon.sequenceMemory(...sizes)) };
 }
 
+/** [3, 4] and [1, 4] as elementwise functions take them. */
+function broadcast(): Int32Array {
+  const shapes = new Int32Array(17);
+  shapes.set([2, 3, 4, 1, 4]);
+  return shapes;
+}
+
+/** A block of [3, 4] to [4, 3]. */
+function turning(): Int32Array {
+  const layout = new Int32Array(39);
+  layout.set([2, 1, 2, 3, 4, 4, 1, 1, 3]);
+  return layout;
+}
+
 /** Right calls, to be spoilt in one place. */
 const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   gemm: () => [draws.chance(0.5), draws.chance(0.5), 3, 4, 5, f(15), f(20), f(12), draws.chance(0.5)],
@@ -87,6 +103,11 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   philoxNormals: () => [1, 2, 5, f(5)],
   philoxDoubles: () => [1, 2, 5, new Float64Array(5)],
   philoxBernoulli: () => [1, 2, 5, 0.5, f(5)],
+  binary: () => [draws.whole(0, 8), broadcast(), f(12), f(4), f(12)],
+  compareFloat: () => [draws.whole(0, 5), broadcast(), f(12), f(4), new Uint8Array(12)],
+  copyFloat: () => [turning(), f(14), f(14)],
+  copyInt: () => [turning(), labels(14, 9), labels(14, 9)],
+  selectFloat: () => [5, new Uint8Array(5), f(5), f(5), f(5)],
   gather: () => [1, 2, 3, 4, 2, f(24), labels(2, 3), f(16)],
   segmentSum: () => [3, 4, 5, f(12), labels(3, 5), f(20)],
   sequenceMemory: () => sequence().sizes,
@@ -108,6 +129,15 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
 
 function spoil(call: Call): Call {
   const spoilt = [...call];
+  const tables = spoilt.flatMap((value, i) => (value instanceof Int32Array ? [i] : []));
+  if (tables.length > 0 && draws.chance(0.5)) {
+    // One number of a table of sizes, strides, labels or places.
+    const at = draws.pick(tables);
+    const table = Int32Array.from(spoilt[at] as Int32Array);
+    table[draws.whole(0, Math.min(table.length, 12) - 1)] = draws.pick(oddPlaces);
+    spoilt[at] = table;
+    return spoilt;
+  }
   switch (draws.whole(0, 3)) {
     case 0:
       return spoilt.slice(0, draws.whole(0, spoilt.length - 1));
