@@ -89,6 +89,8 @@ function runFused(
 ): { hidden: tf.Tensor3D; state: CellState } | undefined {
   const { sequence } = fusedKernels();
   if (sequence === undefined || cell.fused === undefined) return undefined;
+  // The kernel gives the first state no gradient; a value at `initial` may be learned.
+  if (plan.has('initial', layer)) return undefined;
   const perturbations = plan.insideRecurrence(layer);
   if (perturbations === undefined) return undefined;
   const perturbed: Record<string, tf.Tensor> = { ...weights };
