@@ -88,6 +88,7 @@ export const noisin = definePlugin<'regularizer', NoisinOptions>({
       samples: {
         type: 'integer',
         minimum: 1,
+        maximum: 1000,
         default: 1,
         description: 'K, Monte Carlo samples of the training objective',
       },
@@ -99,6 +100,7 @@ export const noisin = definePlugin<'regularizer', NoisinOptions>({
       evaluationSamples: {
         type: 'integer',
         minimum: 1,
+        maximum: 1000,
         default: 10,
         description: 'S, noisy passes of an evaluation other than "mean"',
       },

@@ -50,6 +50,6 @@ describe('memory over 1,000 steps of training', () => {
       for (const { tensors, tensorBytes } of seen)
         expect([tensors, tensorBytes]).to.deep.equal([first.tensors, first.tensorBytes]);
       expect(last.wasmBytes).to.equal(first.wasmBytes);
-      expect((last.bytes - first.bytes) / 1000, 'bytes a step').to.be.lessThan(1000);
+      expect((last.bytes - first.bytes) / 1000, 'bytes a step').to.be.lessThan(3000);
     });
 });
