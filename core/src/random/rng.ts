@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { RnnxError } from '../errors.js';
+import { fusedKernels } from '../recurrence/fused.js';
 import { philox, philoxFill } from './philox.js';
 
 /**
@@ -64,6 +65,8 @@ class PhiloxRng implements Rng {
   }
 
   uniforms(count: number): Float32Array {
+    const fills = fusedKernels().fills;
+    if (fills !== undefined) return this.#filled(count, (out) => fills.uniforms(this.#key0, this.#key1, out));
     const words = this.#words(count);
     const values = new Float32Array(words.buffer);
     for (let i = 0; i < count; i++) values[i] = ((words[i]! >>> 9) + 0.5) * 2 ** -23;
@@ -71,6 +74,8 @@ class PhiloxRng implements Rng {
   }
 
   normals(count: number): Float32Array {
+    const fills = fusedKernels().fills;
+    if (fills !== undefined) return this.#filled(count, (out) => fills.normals(this.#key0, this.#key1, out));
     // An odd count drops the last partner, so that it begins the longer draw.
     const words = this.#words(count + (count & 1));
     const values = new Float32Array(words.buffer);
@@ -105,7 +110,13 @@ class PhiloxRng implements Rng {
         expected: 'a number from 0 to 1',
         remedy: 'give the probability of a 1, as a fraction and not in percent',
       });
-    const words = this.#words(tf.util.sizeFromShape([...shape]));
+    const count = tf.util.sizeFromShape([...shape]);
+    const fills = fusedKernels().fills;
+    if (fills !== undefined) {
+      const drawn = this.#filled(count, (out) => fills.bernoulli(this.#key0, this.#key1, keep, out));
+      return tf.tensor(drawn, [...shape], 'float32');
+    }
+    const words = this.#words(count);
     const values = new Float32Array(words.buffer);
     const threshold = keep * 2 ** 32;
     for (let i = 0; i < words.length; i++) values[i] = words[i]! < threshold ? 1 : 0;
@@ -130,6 +141,12 @@ class PhiloxRng implements Rng {
 
   words(element: number, attempt: number, out: Uint32Array): void {
     philox(element, Math.floor(element / 2 ** 32), attempt, 1, this.#key0, this.#key1, out);
+  }
+
+  #filled(count: number, fill: (out: Float32Array) => void): Float32Array {
+    const values = new Float32Array(count);
+    fill(values);
+    return values;
   }
 
   /** Fresh words; the float32 draws are written over them in place. */

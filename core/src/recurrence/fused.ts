@@ -40,6 +40,8 @@ export interface FusedSequence {
  * oracle; a kernel that cannot take a request returns `undefined`.
  */
 export interface FusedKernels {
+  /** Host numbers for `Rng`. */
+  readonly fills?: RandomFills;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /**
    * -log softmax(h Vᵀ + b) at the labels, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[V, H]` and bias
@@ -51,6 +53,13 @@ export interface FusedKernels {
     bias: tf.Tensor1D,
     labels: tf.Tensor1D,
   ): tf.Tensor1D | undefined;
+}
+
+/** Random fills under a Philox key: the same bits as the core's own loops, only sooner. */
+export interface RandomFills {
+  uniforms(key0: number, key1: number, out: Float32Array): void;
+  normals(key0: number, key1: number, out: Float32Array): void;
+  bernoulli(key0: number, key1: number, keep: number, out: Float32Array): void;
 }
 
 const kernels = new Map<string, FusedKernels>();

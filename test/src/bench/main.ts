@@ -1,21 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import backends from '@rnnx/backends';
+import native, { fallbacks } from '@rnnx/backend-native';
+import portable from '@rnnx/backends';
 import { type Backend, PluginRegistry } from '@rnnx/core';
 import { type PyTorch, startPyTorch } from './pytorch.js';
 import { machine, markdown, type Report, type Row, summarize } from './report.js';
 import { createWorkload, type Size, sizes, variants, type Workload } from './workload.js';
 
-const usage = `npm run bench -- [--full] [--rounds N] [--seconds S] [--backends cpu,wasm] [--json FILE] [--markdown FILE]
-  --full      also the 2x650 network (minutes on a slow backend)
+const usage = `npm run bench -- [--sizes 200,650,1500] [--rounds N] [--seconds S] [--backends native,wasm] [--json FILE] [--markdown FILE]
+  --sizes     hidden sizes; default 200 (the larger take minutes on a slow backend)
   --seconds   shortest time of one round of one variant; at least one step is taken`;
 
 const { values: options } = parseArgs({
   options: {
-    full: { type: 'boolean', default: false },
+    sizes: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
-    backends: { type: 'string', default: 'cpu,wasm,tensorflow' },
+    backends: { type: 'string', default: 'native,wasm,cpu,tensorflow' },
     json: { type: 'string' },
     markdown: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -67,7 +68,7 @@ async function compare(size: Size, engines: ReadonlyMap<string, Backend>, pytorc
 }
 
 async function available(): Promise<Map<string, Backend>> {
-  const registry = new PluginRegistry(backends);
+  const registry = new PluginRegistry([...native, ...portable]);
   const found = new Map<string, Backend>();
   for (const name of options.backends.split(',')) {
     const backend = registry.create('backend', name);
@@ -78,18 +79,28 @@ async function available(): Promise<Map<string, Backend>> {
   return found;
 }
 
+function chosenSizes(): Size[] {
+  return options.sizes.split(',').map((text) => {
+    const size = sizes.find(({ hiddenSize }) => hiddenSize === Number(text));
+    if (size === undefined) throw new Error(`--sizes ${text}: expected ${sizes.map((s) => s.hiddenSize).join(', ')}`);
+    return size;
+  });
+}
+
 if (options.help) {
   console.log(usage);
 } else {
   const engines = await available();
   const pytorch = await startPyTorch();
   const rows: Row[] = [];
-  for (const size of options.full ? [sizes.small, sizes.medium] : [sizes.small])
+  for (const size of chosenSizes())
     rows.push(...summarize(`2x${size.hiddenSize}, T ${size.steps}`, await compare(size, engines, pytorch)));
   pytorch?.close();
   const report: Report = { machine: machine(pytorch?.version), rows };
   const text = markdown(report);
   console.log(text);
+  // What the native backend left to JavaScript costs more than it looks.
+  for (const { kernel, calls } of fallbacks()) console.log(`native: ${calls} calls of ${kernel} ran in JavaScript`);
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   if (options.markdown !== undefined) writeFileSync(options.markdown, text);
 }

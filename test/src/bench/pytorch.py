@@ -85,6 +85,8 @@ def blas():
         return 'unknown BLAS'
     names = ', '.join(sorted(os.path.basename(path) for path in paths)) or 'built-in BLAS'
     reference = names.startswith('libblas.')
+    if 'openblas' in names:
+        reference = False  # libblas.so.3 is then only the alternative's name
     return f'{names} (the reference BLAS: slow, ratios mean little; install OpenBLAS)' if reference else names
 
 

@@ -17,10 +17,11 @@ export interface Size {
   readonly vocabulary: number;
 }
 
-export const sizes = {
-  small: { hiddenSize: 200, steps: 20, batch: 20, vocabulary: 10_000 },
-  medium: { hiddenSize: 650, steps: 35, batch: 20, vocabulary: 10_000 },
-} as const satisfies Record<string, Size>;
+export const sizes: readonly Size[] = [
+  { hiddenSize: 200, steps: 20, batch: 20, vocabulary: 10_000 },
+  { hiddenSize: 650, steps: 35, batch: 20, vocabulary: 10_000 },
+  { hiddenSize: 1500, steps: 35, batch: 20, vocabulary: 10_000 },
+];
 
 export const variants: Readonly<Record<string, readonly PluginRef[]>> = {
   plain: [],

@@ -1,15 +1,20 @@
 import type { FusedKernels } from '@rnnx/core';
+import type { Addon } from '../addon-types.js';
 import type { NativeBackend } from '../native-backend.js';
-import type { OutputAddon, SequenceAddon } from './addon.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { Memory } from './memory.js';
 import { createSequence } from './sequence.js';
 
 /** What the native backend runs as one kernel. Each has its composed counterpart in core. */
-export function createFusedKernels(backend: NativeBackend, addon: OutputAddon & SequenceAddon): FusedKernels {
+export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedKernels {
   const store = new Memory(backend);
   return {
     sequence: createSequence(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),
+    fills: {
+      uniforms: (key0, key1, out) => addon.philoxUniforms(key0 >>> 0, key1 >>> 0, out.length, out),
+      normals: (key0, key1, out) => addon.philoxNormals(key0 >>> 0, key1 >>> 0, out.length, out),
+      bernoulli: (key0, key1, keep, out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, out),
+    },
   };
 }
