@@ -58,20 +58,32 @@ export function initialize(spec: InitializerSpec, shape: readonly number[], bloc
 /**
  * Values of a declared parameter: `init`, else the model's, then the blocks that start otherwise.
  *
+ * Errors: those of `initialize`, naming the parameter.
+ *
  * @param fallback the model's `init`
  */
 export function initializeParameter(spec: ParameterSpec, fallback: InitializerSpec, rng: Rng): Float32Array {
   const { shape, init = fallback, blocks = 1, blockInit = {} } = spec;
-  const values = initialize(init, shape, blocks, rng);
+  const values = named(spec.name, () => initialize(init, shape, blocks, rng));
   const columns = shape.at(-1)!;
   const width = columns / blocks;
   for (const [block, blockSpec] of Object.entries(blockInit)) {
     const blockShape = [...shape.slice(0, -1), width];
-    const blockValues = initialize(blockSpec, blockShape, 1, rng.stream(`block-${block}`));
+    const blockValues = named(spec.name, () => initialize(blockSpec, blockShape, 1, rng.stream(`block-${block}`)));
     for (const [i, value] of blockValues.entries())
       values[Math.floor(i / width) * columns + Number(block) * width + (i % width)] = value;
   }
   return values;
+}
+
+function named<T>(parameter: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    if (!(error instanceof RnnxError)) throw error;
+    const { message, details, code } = error;
+    throw new RnnxError(code, `Parameter "${parameter}": ${message.split('\n')[0]}`, details);
+  }
 }
 
 type Size = readonly [rows: number, columns: number];
@@ -85,7 +97,9 @@ function refuse(spec: InitializerSpec, shape: readonly number[], expected: strin
   throw new RnnxError('RNNX_SHAPE_MISMATCH', `Initialiser "${spec.name}" does not suit this parameter`, {
     got: `[${shape.join(', ')}]`,
     expected,
-    remedy: 'choose another initialiser for it, such as uniform',
+    remedy:
+      'leave model.init to what suits every parameter, such as uniform, and give this one to matrices alone: ' +
+      'model.cell.recurrentInit, model.embeddingInit and their like',
   });
 }
 

@@ -94,12 +94,15 @@ class StackedModel implements SequenceModel {
   }
 
   initialize(rng: Parameters<SequenceModel['initialize']>[0]): Record<string, tf.Tensor> {
-    const weights: Record<string, tf.Tensor> = {};
-    for (const spec of this.specs) {
-      const values = initializeParameter(spec, this.#config.init, rng.stream(spec.name));
-      weights[spec.name] = tf.tensor(values, [...spec.shape]);
-    }
-    return weights;
+    // Tidy, so that an initialiser that does not suit leaves no tensor behind.
+    return tf.tidy(() => {
+      const weights: Record<string, tf.Tensor> = {};
+      for (const spec of this.specs) {
+        const values = initializeParameter(spec, this.#config.init, rng.stream(spec.name));
+        weights[spec.name] = tf.tensor(values, [...spec.shape]);
+      }
+      return weights;
+    });
   }
 
   initialState(batch: number): ModelState {

@@ -52,6 +52,15 @@ describe('tensors of training, scoring and prediction', () => {
       expect([after.numTensors, after.numBytes]).to.deep.equal([before.numTensors, before.numBytes]);
     });
 
+  it('leave nothing behind where an initialiser does not suit, and the parameter is named', () => {
+    const model = buildModel({ init: { name: 'orthogonal', gain: 1 } }, []);
+    const before = tf.memory().numTensors;
+    expect(() => model.initialize(createRng(1))).to.throw(
+      /Parameter "layer-0\/bias".*\n[\s\S]*model\.cell\.recurrentInit/,
+    );
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
   it('leave nothing behind where a pass fails', () => {
     const bad = {
       name: 'bad',
