@@ -1,6 +1,7 @@
-import { constants } from 'node:fs';
-import { access, mkdir, statfs } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
 import { arch, cpus, freemem, platform, totalmem } from 'node:os';
+import { dirname } from 'node:path';
 import { trialFallbacks } from '@rnnx/backend-native';
 import { RnnxError } from '@rnnx/core';
 import colors from 'picocolors';
@@ -107,12 +108,14 @@ async function nativeFinding(registry: Discovered['registry']): Promise<Finding>
   }
 }
 
+/** Looks without making the folder. */
 async function cacheFinding(): Promise<Finding> {
   const path = defaultCacheDir();
+  let nearest = path;
+  while (!existsSync(nearest)) nearest = dirname(nearest);
   try {
-    await mkdir(path, { recursive: true });
-    await access(path, constants.W_OK);
-    return { what: 'cache', state: 'good', detail: path };
+    await access(nearest, constants.W_OK);
+    return { what: 'cache', state: 'good', detail: `${path}${nearest === path ? '' : ' (nothing in it yet)'}` };
   } catch (error) {
     const detail = `${(error as Error).message}\ndata sets cannot be downloaded; give --data-dir`;
     return { what: 'cache', state: 'note', detail };

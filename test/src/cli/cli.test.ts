@@ -1,7 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { rnnx, temporaryFolder, tiny } from './helpers.js';
+
+/** Every file below a folder, with what would show that it was written. */
+function filesOf(folder: string): Record<string, number> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name));
+  return Object.fromEntries(paths.map((path) => [path, statSync(path).mtimeMs]));
+}
 
 /** Tests of the program itself; each start takes about a second, so each test looks at much. */
 describe('rnnx', () => {
@@ -39,8 +46,10 @@ describe('rnnx', () => {
     const again = await rnnx(folder.path, ['run', '--out', 'mine']);
     expect(again.code).to.equal(2);
     expect(again.stderr).to.include('RNNX_RUN_EXISTS');
+    const before = filesOf(join(folder.path, 'mine'));
     const resumed = await rnnx(folder.path, ['run', '--resume', 'mine', '--quiet']);
     expect(resumed).to.include({ code: 0, stderr: '' });
+    expect(filesOf(join(folder.path, 'mine')), 'a finished experiment is left alone').to.deep.equal(before);
     expect(resumed.stdout).to.match(/^noisin +1 /m);
   });
 
@@ -147,6 +156,7 @@ describe('rnnx', () => {
     expect(stdout)
       .to.include(join(folder.path, 'cache'))
       .and.to.match(/disk: .* free/);
+    expect(readdirSync(folder.path), 'it only looks').to.deep.equal([]);
   });
 
   const usage: readonly (readonly [string, readonly string[], string, RegExp])[] = [
