@@ -6,10 +6,9 @@ import {
   type PluginRef,
   pluginReference,
   type Regularizer,
-  RnnxError,
-  type Weights,
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
+import { checkLearned, learnedSpread, spreadParameters } from './learned-spread.js';
 import { type SpreadReading, standardDeviation } from './spread.js';
 
 export interface NoisinOptions {
@@ -118,9 +117,6 @@ export const noisin = definePlugin<'regularizer', NoisinOptions>({
 function createNoisin(options: NoisinOptions, distribution: NoiseDistribution, spread: number): Regularizer {
   const { injection, learned, lowerBound, samples, evaluation, evaluationSamples } = options;
   const kind = injection === 'multiplicative' ? 'scale' : 'shift';
-  const learnedSpread = (parameters: Weights, layer: number) =>
-    tf.add(tf.softplus(parameters[`rho-${layer}`]!), lowerBound);
-
   const regularizer: Regularizer = {
     monteCarlo: {
       train: samples,
@@ -132,48 +128,10 @@ function createNoisin(options: NoisinOptions, distribution: NoiseDistribution, s
       return model.layers.map(({ hiddenSize }, layer) => {
         const shape = [steps, batch, hiddenSize];
         const standardised = distribution.sample(shape, rng.stream(`layer-${layer}`), spread); // [T, B, H]
-        const epsilon = tf.mul(standardised, learned ? learnedSpread(parameters, layer) : spread);
+        const epsilon = tf.mul(standardised, learned ? learnedSpread(parameters, layer, lowerBound) : spread);
         return { site: 'hidden', layer, kind, value: kind === 'scale' ? tf.add(epsilon, 1) : epsilon };
       });
     },
   };
-  if (!learned) return regularizer;
-  return {
-    ...regularizer,
-    parameters: (model) =>
-      model.layers.map((_, layer) => ({
-        name: `rho-${layer}`,
-        shape: [],
-        init: { name: 'constant', value: inverseSoftplus(spread - lowerBound) },
-      })),
-    report: (parameters) =>
-      Object.fromEntries(
-        Object.keys(parameters).map((_, layer) => [`spread-${layer}`, learnedSpread(parameters, layer)] as const),
-      ),
-  };
-}
-
-/** ρ with log(1 + exp ρ) = x > 0. */
-function inverseSoftplus(x: number): number {
-  return x + Math.log(-Math.expm1(-x));
-}
-
-function checkLearned(ref: PluginRef, distribution: NoiseDistribution, spread: number, lowerBound: number): void {
-  const name = typeof ref === 'string' ? ref : ref.name;
-  if (distribution.spreadDependent)
-    throw new RnnxError(
-      'RNNX_OPTION_CONFLICT',
-      `The shape of "${name}" noise depends on the spread, so it cannot be learned`,
-      {
-        got: `"learned": true with ${JSON.stringify(ref)}`,
-        expected: 'a distribution of fixed shape',
-        remedy: 'fix its shape (bernoulli: "keep"), choose another distribution, or set "learned" to false',
-      },
-    );
-  if (spread <= lowerBound)
-    throw new RnnxError('RNNX_OPTION_CONFLICT', 'A learned spread must start above its lower bound', {
-      got: `a standard deviation of ${spread}, lower bound ${lowerBound}`,
-      expected: 'spread > lowerBound',
-      remedy: 'raise "spread" or lower "lowerBound"',
-    });
+  return learned ? { ...regularizer, ...spreadParameters(spread, lowerBound) } : regularizer;
 }
