@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import { main } from '../dist/main.js';
+import { endWithOutput, main } from '../dist/main.js';
 
+endWithOutput();
 await main(process.argv);

@@ -114,7 +114,7 @@ const exitPipe = 141;
  * A reader that goes away (`rnnx ... | head`) ends the program in silence: files are whole at any time. Output that cannot be
  * written for another reason, as to a full disk, ends it with a message.
  */
-function endWithOutput(): void {
+export function endWithOutput(): void {
   process.stderr.on('error', () => process.exit(exitPipe));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(exitPipe);
@@ -125,7 +125,6 @@ function endWithOutput(): void {
 
 /** Runs a command line; never throws. Sets the process's exit code: docs/cli.md lists them. */
 export async function main(argv: readonly string[]): Promise<void> {
-  endWithOutput();
   try {
     await createProgram((code) => {
       process.exitCode = code;

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { rnnx, temporaryFolder, tiny } from './helpers.js';
+import { rnnx, rnnxHere, temporaryFolder, tiny } from './helpers.js';
 
 /** Every file below a folder, with what would show that it was written. */
 function filesOf(folder: string): Record<string, number> {
@@ -10,7 +10,7 @@ function filesOf(folder: string): Record<string, number> {
   return Object.fromEntries(paths.map((path) => [path, statSync(path).mtimeMs]));
 }
 
-/** Tests of the program itself; each start takes about a second, so each test looks at much. */
+/** Tests of the program itself; each start takes about a second, so what can runs inside this process. */
 describe('rnnx', () => {
   const folder = temporaryFolder();
   const write = (name: string, value: unknown) => {
@@ -35,15 +35,15 @@ describe('rnnx', () => {
       'none-seed-4',
     ]);
 
-    const scored = await rnnx(folder.path, ['eval', 'mine/noisin-seed-4', '--split', 'test', '--json']);
+    const scored = await rnnxHere(folder.path, ['eval', 'mine/noisin-seed-4', '--split', 'test', '--json']);
     const result = JSON.parse(readFileSync(join(folder.path, 'mine', 'noisin-seed-4', 'result.json'), 'utf8'));
     expect(JSON.parse(scored.stdout)).to.deep.equal({ test: result.scores.test });
 
-    const text = await rnnx(folder.path, ['generate', 'mine/none-seed-4', '--length', '5', '--temperature', '0']);
+    const text = await rnnxHere(folder.path, ['generate', 'mine/none-seed-4', '--length', '5', '--temperature', '0']);
     expect(text.code).to.equal(0);
     expect(text.stdout.trim()).not.to.equal('');
 
-    const again = await rnnx(folder.path, ['run', '--out', 'mine']);
+    const again = await rnnxHere(folder.path, ['run', '--out', 'mine']);
     expect(again.code).to.equal(2);
     expect(again.stderr).to.include('RNNX_RUN_EXISTS');
     const before = filesOf(join(folder.path, 'mine'));
@@ -120,28 +120,28 @@ describe('rnnx', () => {
     );
     const run = await rnnx(folder.path, ['run', '--out', 'mine', '--quiet', '--set', 'training.epochs=1']);
     expect(run.code, run.stderr).to.equal(0);
-    const described = await rnnx(folder.path, ['describe', 'halve']);
+    const described = await rnnxHere(folder.path, ['describe', 'halve']);
     expect(described.stdout)
       .to.match(/by +number +0\.5 +Factor/)
       .and.to.include('from ./plugins/halve.ts');
-    const schema = JSON.parse((await rnnx(folder.path, ['schema'])).stdout);
+    const schema = JSON.parse((await rnnxHere(folder.path, ['schema'])).stdout);
     expect(JSON.stringify(schema.definitions['plugin-regularizer'])).to.include('"halve"');
   });
 
   it('lists and describes what there is', async () => {
-    const presets = JSON.parse((await rnnx(folder.path, ['list', 'presets', '--json'])).stdout);
+    const presets = JSON.parse((await rnnxHere(folder.path, ['list', 'presets', '--json'])).stdout);
     expect(presets.map(({ name }: { name: string }) => name)).to.include.members(['quickstart', 'noisin-ptb-large']);
-    const backends = (await rnnx(folder.path, ['list', 'backends'])).stdout;
+    const backends = (await rnnxHere(folder.path, ['list', 'backends'])).stdout;
     expect(backends)
       .to.match(/^cpu .*yes/m)
       .and.to.match(/^tensorflow /m);
-    const datasets = (await rnnx(folder.path, ['list', 'datasets'])).stdout;
+    const datasets = (await rnnxHere(folder.path, ['list', 'datasets'])).stdout;
     expect(datasets)
       .to.match(/^grammar /m)
       .and.to.match(/^ptb /m);
-    const preset = (await rnnx(folder.path, ['describe', 'noisin-ptb-medium-bernoulli'])).stdout;
+    const preset = (await rnnxHere(folder.path, ['describe', 'noisin-ptb-medium-bernoulli'])).stdout;
     expect(preset).to.include('test perplexity 71.4').and.to.include('"keep-probability"');
-    const paper = (await rnnx(folder.path, ['describe', 'noisin'])).stdout;
+    const paper = (await rnnxHere(folder.path, ['describe', 'noisin'])).stdout;
     expect(paper)
       .to.match(/^spread +number > 0 +required/m)
       .and.to.match(/^noisin-ptb-large +Table 1: LSTM \+ Gaussian, large/m);
@@ -159,71 +159,14 @@ describe('rnnx', () => {
     expect(readdirSync(folder.path), 'it only looks').to.deep.equal([]);
   });
 
-  const usage: readonly (readonly [string, readonly string[], string, RegExp])[] = [
-    ['an unknown command', ['rnu'], 'RNNX_USAGE', /Did you mean run\?/],
-    ['an unknown option', ['run', '--sed', '3'], 'RNNX_USAGE', /Did you mean one of --seed, --set\?/],
-    ['a seed that is none', ['run', '--seed', 'x'], 'RNNX_USAGE', /whole number/],
-    ['an unknown split', ['eval', '.', '--split', 'dev'], 'RNNX_USAGE', /train, valid, test/],
-    ['an unknown preset', ['run', '--preset', 'quickstar'], 'RNNX_PRESET_UNKNOWN', /Did you mean "quickstart"/],
-    ['a paper for a preset', ['run', '--preset', 'noisin'], 'RNNX_PRESET_UNKNOWN', /rnnx describe noisin/],
-    [
-      'a setting of an unknown variant',
-      ['run', '--preset', 'quickstart', '--set', 'variants.noisn.training.epochs=1'],
-      'RNNX_USAGE',
-      /Did you mean "noisin"/,
-    ],
-    [
-      'an unknown regularizer',
-      ['run', '--preset', 'quickstart', '--set', 'variants.noisin.regularizers=["noisn"]'],
-      'RNNX_PLUGIN_UNKNOWN',
-      /add the package that has it to "plugins"\. Did you mean "noisin"/,
-    ],
-    [
-      'plugins that are no names',
-      ['run', '--preset', 'quickstart', '--set', 'plugins=[1]'],
-      'RNNX_CONFIG_INVALID',
-      /\[1\]/,
-    ],
-    ['a negative temperature', ['generate', '.', '--temperature', '-1'], 'RNNX_USAGE', /number from 0 up/],
-    ['a negative seed', ['run', '--preset', 'quickstart', '--seed', '-1'], 'RNNX_USAGE', /whole number from 0 up/],
-    ['--resume with settings', ['run', '--resume', 'x', '--seed', '1'], 'RNNX_USAGE', /--resume together with --seed/],
-    [
-      'a setting that is none',
-      ['run', '--preset', 'quickstart', '--set', 'training.epoch=1'],
-      'RNNX_CONFIG_INVALID',
-      /Did you mean "epochs"/,
-    ],
-    [
-      'a rate out of range',
-      ['run', '--preset', 'quickstart', '--set', 'variants.dropout.regularizers.0.output=1.5'],
-      'RNNX_CONFIG_INVALID',
-      /number >= 0 and < 1/,
-    ],
-    [
-      'an unknown data set',
-      ['run', '--preset', 'quickstart', '--set', 'dataset=gramar'],
-      'RNNX_PLUGIN_UNKNOWN',
-      /Did you mean "grammar"/,
-    ],
-    ['an unknown name', ['describe', 'noisn'], 'RNNX_USAGE', /Did you mean "noisin"/],
-    [
-      'eval of a setting that belongs to training',
-      ['eval', '.', '--set', 'model.layers=2'],
-      'RNNX_USAGE',
-      /cannot change model/,
-    ],
-    ['a folder without a run', ['eval', '.'], 'RNNX_RUN_MISSING', /There is no run/],
-  ];
-  for (const [what, args, code, text] of usage)
-    it(`refuses ${what} on one screen, with exit code 2 and nothing written`, async () => {
-      const { code: exit, stdout, stderr } = await rnnx(folder.path, args);
-      expect(stderr).to.include(code).and.to.match(text);
-      expect(stderr.split('\n').length).to.be.lessThan(24);
-      expect(stderr).not.to.include('    at ');
-      expect(stdout).to.equal('');
-      expect(exit).to.equal(2);
-      expect(readdirSync(folder.path)).to.deep.equal([]);
-    });
+  it('refuses a wrong option on one screen, with exit code 2 and nothing written', async () => {
+    const refused = await rnnx(folder.path, ['run', '--sed', '3']);
+    expect(refused).to.include({ code: 2, stdout: '' });
+    expect(refused.stderr)
+      .to.match(/^RNNX_USAGE /)
+      .and.to.include('Did you mean one of --seed, --set?');
+    expect(readdirSync(folder.path)).to.deep.equal([]);
+  });
 
   it('refuses an unwritable run folder with exit code 1, and tells scripts too', async () => {
     write('taken', 'mine');

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { RnnxError } from '@rnnx/core';
+import { main } from '../../../cli/dist/main.js';
 
 /** A folder for each test of a suite, outside the repository, removed afterwards. */
 export function temporaryFolder(): { readonly path: string } {
@@ -51,6 +53,33 @@ export function rnnx(
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
+}
+
+/**
+ * The same inside this process, which spares the start. For what neither waits for signals nor depends on a pipe.
+ */
+export async function rnnxHere(cwd: string, args: readonly string[]): Promise<Omit<Finished, 'signal'>> {
+  const before = { cwd: process.cwd(), cache: process.env.XDG_CACHE_HOME };
+  const written = { stdout: '', stderr: '' };
+  const streams = ['stdout', 'stderr'] as const;
+  const writes = streams.map((name) => process[name].write);
+  for (const name of streams)
+    process[name].write = ((text: string) => {
+      written[name] += stripVTControlCharacters(text);
+      return true;
+    }) as NodeJS.WriteStream['write'];
+  process.chdir(cwd);
+  process.env.XDG_CACHE_HOME = join(cwd, 'cache');
+  try {
+    await main(['node', 'rnnx', ...args]);
+    return { code: Number(process.exitCode ?? 0), ...written };
+  } finally {
+    for (const [i, name] of streams.entries()) process[name].write = writes[i]!;
+    process.exitCode = undefined;
+    process.chdir(before.cwd);
+    if (before.cache === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before.cache;
+  }
 }
 
 /** The coded error that something ends in. */
