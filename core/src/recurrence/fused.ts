@@ -22,14 +22,14 @@ export interface FusedSequenceRequest {
   readonly product: tf.Tensor3D;
   /** The layer's parameters by name, recurrent weights already perturbed; the same for all steps. */
   readonly weights: Readonly<Record<string, tf.Tensor>>;
-  /** State before the first step, `[B, H]` each. No gradient is asked for it. */
+  /** State before the first step, `[B, H]` each. */
   readonly state: Readonly<Record<string, tf.Tensor2D>>;
   /** In the order in which they act at their site. */
   readonly perturbations: readonly FusedPerturbation[];
 }
 
 export interface FusedSequence {
-  /** Hidden states after the site `hidden`, `[T, B, H]`; differentiable with respect to every tensor but the state. */
+  /** Hidden states after the site `hidden`, `[T, B, H]`; differentiable with respect to every tensor of the request. */
   readonly hidden: tf.Tensor3D;
   /** State after the last step, without gradient. */
   readonly state: Readonly<Record<string, tf.Tensor2D>>;

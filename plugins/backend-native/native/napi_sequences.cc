@@ -208,7 +208,7 @@ napi_value forward(Call& call) {
 }
 
 /// sequenceBackward(cell, steps, batch, units, perturbationCount, perturbationTable, values, gradients, recurrent, candidate,
-/// memory, dHidden, dProduct, dRecurrent, dCandidate, dBias). Gradients and dBias start at zero.
+/// memory, dHidden, dProduct, dRecurrent, dCandidate, dBias, dInitialHidden, dInitialCell). Gradients and dBias start at zero.
 napi_value backward(Call& call) {
   SequenceBackward pass{};
   Sequence& s = pass.sequence;
@@ -231,6 +231,8 @@ napi_value backward(Call& call) {
   pass.d_recurrent = call.floats("dRecurrent", s.units * s.units * (reset_before ? 2 : gates));
   pass.d_candidate = reset_before ? call.floats("dCandidate", s.units * s.units) : (call.any(), nullptr);
   pass.d_bias = s.cell == SequenceCell::gru_after ? call.floats("dBias", s.units) : (call.any(), nullptr);
+  pass.d_initial_hidden = call.floats("dInitialHidden", state);
+  pass.d_initial_cell = s.cell == SequenceCell::lstm ? call.floats("dInitialCell", state) : (call.any(), nullptr);
   sequence_backward(pass);
   perturbations.add_columns();
   return nullptr;

@@ -63,6 +63,14 @@ void over_columns(int64_t columns, const F& f) {
   });
 }
 
+/// The gradient of the initial h, once all steps are done.
+void first_state(const SequenceBackward& pass, int64_t begin, int64_t end) {
+  const Sequence& s = pass.sequence;
+  for (int64_t b = 0; b < s.batch; b++)
+    for (int64_t j = b * s.units + begin; j < b * s.units + end; j++)
+      pass.d_initial_hidden[j] = pass.d_operand[j] + pass.d_previous[j];
+}
+
 }  // namespace
 
 int64_t sequence_gates(SequenceCell cell) {
@@ -145,13 +153,14 @@ void sequence_backward(SequenceBackward pass) {
   const int64_t columns = sequence_gates(s.cell) * H;
   const bool reset_before = s.cell == SequenceCell::gru_before;
   const bool operand_perturbed = perturbed(s, SequenceSite::recurrent);
+  const bool lstm = s.cell == SequenceCell::lstm;
   // Columns that are multiplied by `recurrent`.
   const int64_t shared = reset_before ? 2 * H : columns;
   const bool split = s.cell == SequenceCell::gru_after || perturbed(s, SequenceSite::preactivation);
   const Packed recurrent(true, shared, H, 1, s.recurrent, shared);
   const Packed candidate(true, H, H, reset_before ? 1 : 0, s.candidate, H);
 
-  float* work = scratch(Scratch::sequence, 3 * aligned(state) + aligned(packed_a_floats(B, shared)) +
+  float* work = scratch(Scratch::sequence, 2 * aligned(state) + aligned(packed_a_floats(B, shared)) +
                                                (split ? s.steps * B * columns : 0));
   const auto take = [&](int64_t floats) {
     float* const taken = work;
@@ -160,7 +169,7 @@ void sequence_backward(SequenceBackward pass) {
   };
   pass.d_operand = take(state);
   pass.d_previous = take(state);
-  pass.d_cell = take(state);
+  pass.d_cell = lstm ? pass.d_initial_cell : nullptr;
   float* const packed = take(packed_a_floats(B, shared));
   pass.d_sums = split ? work : pass.d_product;
 
@@ -170,11 +179,12 @@ void sequence_backward(SequenceBackward pass) {
     if (reset_before)
       candidate.multiply(B, d + 2 * H, columns, pass.d_operand, H, packed,
                          [&](int64_t begin, int64_t end) { steps.backward_reset(pass, t, begin, end); });
-    // Nobody asks for the gradient of the initial state; but values at `recurrent` act on it.
-    if (t == 0 && !operand_perturbed) break;
     recurrent.multiply(B, d, columns, pass.d_operand, H, packed, [&](int64_t begin, int64_t end) {
       if (operand_perturbed) RNNX_TABLE(operand_steps).backward(pass, t, begin, end);
-      if (t > 0) steps.backward(pass, t - 1, begin, end);
+      if (t > 0)
+        steps.backward(pass, t - 1, begin, end);
+      else
+        first_state(pass, begin, end);
     });
   }
 

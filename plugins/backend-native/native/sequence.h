@@ -83,11 +83,13 @@ struct SequenceBackward {
   float* d_recurrent;     // like recurrent
   float* d_candidate;     // like candidate
   float* d_bias;          // like recurrent_bias; starts at zero
+  float* d_initial_hidden;  // [B, H]
+  float* d_initial_cell;    // lstm: [B, H]
   // Set by sequence_backward.
   float* d_sums;      // of the recurrent products, [T, B, G*H]; d_product where they are the same
   float* d_operand;   // of the operand of the step after, [B, H]
   float* d_previous;  // of h before the step after, besides, [B, H]
-  float* d_cell;      // of c after the step, [B, H]
+  float* d_cell;      // of c after the step, [B, H]; ends as that of the initial one
 };
 
 void sequence_forward(const SequenceForward& pass);

@@ -24,7 +24,7 @@ export const fusedCells = {
 export type FusedCellName = keyof typeof fusedCells;
 
 export interface PerturbationCase {
-  readonly site: 'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden';
+  readonly site: 'initial' | 'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden';
   readonly kind: 'scale' | 'shift' | 'retain';
   /** Which dimensions are there rather than broadcast; `scalar` for no dimension at all. */
   readonly shape: 'scalar' | readonly [step: boolean, example: boolean, unit: boolean];
@@ -60,7 +60,7 @@ export function sequenceInputs(at: SequenceCase) {
   const weights = layout.parameters.map(({ name, shape }) => draw(name, [...shape], -0.5, 0.5));
   const values = at.perturbations.map(({ site, shape }, i) => {
     const width = site === 'preactivation.recurrent' ? layout.gates.length * units : units;
-    const size = [steps, batch, width];
+    const size = [site === 'initial' ? 1 : steps, batch, width];
     return draw(`value-${i}`, shape === 'scalar' ? [] : size.map((n, axis) => (shape[axis] ? n : 1)), 0, 1.2);
   });
   return {
@@ -101,6 +101,7 @@ export function runSequence(
     outputWeight: [1, at.units],
   };
   const results: Record<string, tf.Tensor> = {};
+  const first = cell.stateNames.map((name) => state[name]!);
   enableFusedKernels(fused);
   try {
     const { value, grads } = tf.valueAndGrads((x, ...rest) => {
@@ -110,17 +111,19 @@ export function runSequence(
         perturbation: { site, kind, layer: 0, value: rest[names.length + i]! } as Perturbation,
       }));
       const plan = new SitePlan(perturbations, model, at.steps, at.batch);
-      const layer = unroll(cell, layout, named, x as tf.Tensor3D, state as never, plan, 0);
+      const first = Object.fromEntries(cell.stateNames.map((name, i) => [name, rest.at(i - cell.stateNames.length)!]));
+      const layer = unroll(cell, layout, named, x as tf.Tensor3D, first as never, plan, 0);
       results.hidden = tf.keep(layer.hidden.clone());
       for (const name of cell.stateNames) results[`last ${name}`] = tf.keep(layer.state[name]!.clone());
       // A value that only acts beyond the last step has a gradient of zero, which tfjs would call an error.
       const all = rest.map((tensor) => tf.mul(tf.sum(tensor), 0));
       return tf.addN([tf.sum(tf.mul(layer.hidden, dy)), ...all]) as tf.Scalar;
-    })([x, ...weights, ...values]);
+    })([x, ...weights, ...values, ...first]);
     results.loss = value;
     for (const [i, name] of ['x', ...names].entries()) results[`d ${name}`] = grads[i]!;
     for (const [i, { site, kind }] of at.perturbations.entries())
       results[`d value ${i} (${kind} at ${site}, [${values[i]!.shape}])`] = grads[1 + names.length + i]!;
+    for (const [i, name] of cell.stateNames.entries()) results[`d first ${name}`] = grads.at(i - first.length)!;
     return results;
   } finally {
     enableFusedKernels(true);
@@ -128,7 +131,7 @@ export function runSequence(
 }
 
 const commonSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'hidden'] as const;
-/** Sites inside the recurrence that the cell has. */
+/** Sites of the recurrence that the cell has. */
 export function sitesOf(cell: FusedCellName): readonly PerturbationCase['site'][] {
   return cell === 'lstm' ? [...commonSites, 'readout', 'cell'] : commonSites;
 }
@@ -146,9 +149,14 @@ export function everywhere(cell: FusedCellName): PerturbationCase[] {
     .map((at, i) => ({ ...at, shape: shapes[(3 * i + 7) % 8]! }));
 }
 
-/** Largest difference, relative to the largest entry (at least 1e-3). */
-export function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let [apart, largest] = [0, 1e-3];
+/**
+ * Largest difference, relative to the largest entry (at least 1e-3), and for sums of several terms, which may cancel, at
+ * least to what rounding makes of terms around 1.
+ *
+ * @param terms that each entry is a sum of
+ */
+export function difference(actual: ArrayLike<number>, expected: ArrayLike<number>, terms = 1): number {
+  let [apart, largest] = [0, terms > 1 ? 0.02 * Math.sqrt(terms) : 1e-3];
   for (let i = 0; i < expected.length; i++) {
     apart = Math.max(apart, Math.abs(actual[i]! - expected[i]!));
     largest = Math.max(largest, Math.abs(expected[i]!));

@@ -153,6 +153,9 @@ void sequences(Draws& draws) {
   pass.d_recurrent = d_recurrent.data();
   pass.d_candidate = d_candidate.data();
   pass.d_bias = d_bias.data();
+  Floats d_hidden(static_cast<size_t>(s.batch * s.units)), d_cell = d_hidden;
+  pass.d_initial_hidden = d_hidden.data();
+  pass.d_initial_cell = d_cell.data();
   rnnx::sequence_backward(pass);
   check(std::all_of(hidden.begin(), hidden.end(), [](float x) { return !std::isnan(x); }), "sequence");
 }

@@ -50,6 +50,8 @@ export interface SequenceAddon {
     dRecurrent: Float32Array,
     dCandidate: Float32Array | null,
     dBias: Float32Array | null,
+    dInitialHidden: Float32Array,
+    dInitialCell: Float32Array | null,
   ): void;
 }
 

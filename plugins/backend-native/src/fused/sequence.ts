@@ -78,7 +78,7 @@ export function createSequence(
     return { hidden, last: { h, ...(c && { c }) } };
   };
 
-  /** Gradients of product, weights and values, in this order. */
+  /** Gradients of product, state, weights and values, in this order. */
   const backward = (
     geometry: Geometry,
     memory: Float32Array,
@@ -87,8 +87,9 @@ export function createSequence(
     weights: Parts<tf.Tensor>,
     values: readonly tf.Tensor[],
   ): tf.Tensor[] => {
-    const [, steps, batch] = geometry;
+    const [cell, steps, batch, units] = geometry;
     const product = make([steps, batch, columns]);
+    const state = cell === cellNumbers.lstm ? [make([batch, units]), make([batch, units])] : [make([batch, units])];
     const recurrent = make(weights.recurrent.shape);
     const candidate = weights.candidate && make(weights.candidate.shape);
     const bias = weights.bias && make(weights.bias.shape);
@@ -106,8 +107,12 @@ export function createSequence(
       recurrent.array,
       candidate?.array ?? null,
       bias?.array ?? null,
+      state[0]!.array,
+      state[1]?.array ?? null,
     );
-    return [product, recurrent, candidate, bias, ...gradients].filter((each) => each !== undefined).map(toTensor);
+    return [product, ...state, recurrent, candidate, bias, ...gradients]
+      .filter((each) => each !== undefined)
+      .map(toTensor);
   };
 
   return (request) => {
@@ -119,6 +124,8 @@ export function createSequence(
     }
     const weights = partsOf(request);
     const values = request.perturbations.map(({ value }) => value);
+    const { state, cell } = request;
+    const stateList = cell.kind === 'lstm' ? [state.h!, state.c!] : [state.h!];
     const weightList = [weights.recurrent, weights.candidate, weights.bias].filter((weight) => weight !== undefined);
     let last: Readonly<Record<string, Result>> = {};
     const hidden = tf.customGrad((...inputs) => {
@@ -141,7 +148,7 @@ export function createSequence(
         return gradients;
       };
       return { value: toTensor(run.hidden), gradFunc: gradFunc as never };
-    })(request.product, ...weightList, ...values) as tf.Tensor3D;
+    })(request.product, ...stateList, ...weightList, ...values) as tf.Tensor3D;
     return { hidden, state: toTensors(last) };
   };
 }

@@ -122,7 +122,8 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
     const { cell, gates, sizes, values, recurrent, candidate, memory } = sequence();
     const gradients = draws.chance(0.5) ? values() : [null, undefined];
     const weights = [recurrent(), candidate()] as const;
-    const results = [f(30 * gates), recurrent(), candidate(), cell === 1 ? f(5) : null] as const;
+    const weightResults = [recurrent(), candidate(), cell === 1 ? f(5) : null] as const;
+    const results = [f(30 * gates), ...weightResults, f(10), cell === 0 ? f(10) : null] as const;
     return [...sizes, values(), gradients, ...weights, memory(), f(30), ...results];
   },
 };
