@@ -2,7 +2,7 @@ import type { ExperimentConfig, SplitName } from '@rnnx/core';
 import { applySet, usage } from '../config/set.js';
 import type { CheckpointName } from '../run-folder/checkpoint.js';
 import { RunFolder } from '../run-folder/run-folder.js';
-import { count, inMetric, metricLabels, number } from '../terminal/format.js';
+import { count, metricLabels, number } from '../terminal/format.js';
 import { table } from '../terminal/table.js';
 import { openTrained, scoreSplits, singleRun, type TrainedOptions } from '../trained.js';
 import { abortOnInterrupt, exitInterrupted } from './interrupt.js';
@@ -37,8 +37,8 @@ export async function evalRun(path: string, options: EvalOptions): Promise<numbe
       else {
         const { metric } = trained.dataset.task;
         const rows = splits.map((split) => {
-          const { nll, count: predictions } = scores[split]!;
-          return [split, number(inMetric(nll, metric)), number(nll), count(predictions)];
+          const { nll, metric: value, count: predictions } = scores[split]!;
+          return [split, number(value), number(nll), count(predictions)];
         });
         const head = ['split', metricLabels[metric], 'nats', 'predictions'];
         process.stdout.write(`${table(head, rows, { numeric: [1, 2, 3] })}\n`);

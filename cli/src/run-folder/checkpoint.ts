@@ -65,7 +65,10 @@ function readProgress(text: string | undefined, path: string): Progress {
   const { history, averagingSince } = progress;
   if (!Array.isArray(history) || !history.every((metric) => typeof metric === 'number')) throw fail('history', history);
   if (averagingSince !== null && !Number.isSafeInteger(averagingSince)) throw fail('averagingSince', averagingSince);
-  return progress as unknown as Progress;
+  // Checkpoints from before errors were counted are of tasks that have none.
+  const { epochErrors = 0 } = progress;
+  if (typeof epochErrors !== 'number') throw fail('epochErrors', epochErrors);
+  return { ...progress, epochErrors } as unknown as Progress;
 }
 
 /** JSON would turn an infinite perplexity into null. */

@@ -19,12 +19,20 @@ export function identify({ name, notes, task, splits }: Dataset): DataIdentity {
 }
 
 function hashTask(task: Task): string {
-  const { kind, metric } = task;
-  const meaning =
-    kind === 'frames'
-      ? [kind, metric, task.size, task.likelihood]
-      : [kind, metric, task.unit, task.start, task.vocabulary.symbols];
-  return createHash('sha256').update(JSON.stringify(meaning)).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([task.kind, task.metric, ...meaningOf(task)]))
+    .digest('hex');
+}
+
+function meaningOf(task: Task): readonly unknown[] {
+  switch (task.kind) {
+    case 'language-model':
+      return [task.unit, task.start, task.vocabulary.symbols];
+    case 'frames':
+      return [task.size, task.likelihood];
+    case 'classification':
+      return [task.size, task.classes];
+  }
 }
 
 function addSplit(hash: Hash, split: Split): void {
@@ -32,10 +40,18 @@ function addSplit(hash: Hash, split: Split): void {
     hash.update(`${values.length};`);
     hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   };
-  if (split.kind === 'tokens') add(split.tokens);
-  else {
-    hash.update(`${split.padding ?? 'end'};${split.sequences.length};`);
-    split.sequences.forEach(add);
+  switch (split.kind) {
+    case 'tokens':
+      add(split.tokens);
+      break;
+    case 'frames':
+      hash.update(`${split.padding ?? 'end'};${split.sequences.length};`);
+      split.sequences.forEach(add);
+      break;
+    case 'labelled':
+      hash.update(`labelled;${split.sequences.length};`);
+      split.sequences.forEach(add);
+      add(split.labels);
   }
 }
 

@@ -34,13 +34,9 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }
 
-/** Mean nats per prediction in a task's metric. */
-export function inMetric(nll: number, metric: Task['metric']): number {
-  return metric === 'perplexity' ? Math.exp(nll) : metric === 'bits-per-character' ? nll / Math.LN2 : nll;
-}
-
 export const metricLabels: Readonly<Record<Task['metric'], string>> = {
   perplexity: 'perplexity',
   'bits-per-character': 'bits/char',
   'nll-per-step': 'NLL/step',
+  'error-rate': 'error %',
 };

@@ -2,7 +2,15 @@ import type { LoadProgress, Task } from '@rnnx/core';
 import { createLogUpdate } from 'log-update';
 import colors from 'picocolors';
 import type { ExperimentEvent, RunId, StartEvent } from '../events.js';
-import { bytes, count, duration, inMetric, metricLabels, number } from './format.js';
+import { bytes, count, duration, metricLabels, number } from './format.js';
+
+/** What is read one by one. */
+const read: Readonly<Record<Task['metric'], string>> = {
+  perplexity: 'tokens',
+  'bits-per-character': 'tokens',
+  'nll-per-step': 'frames',
+  'error-rate': 'steps',
+};
 
 type StepEvent = Extract<ExperimentEvent, { type: 'step' }>;
 
@@ -93,10 +101,8 @@ abstract class LineReporter implements Reporter {
       `${runName(event.run)}  epoch ${event.epoch}/${epochs}`,
       `${Math.floor((100 * event.step) / event.stepsPerEpoch)} %`,
       `loss ${number(event.loss)}`,
-      ...(metric === 'nll-per-step'
-        ? []
-        : [`${metricLabels[metric as Task['metric']]} ${number(inMetric(event.loss, metric))}`]),
-      `${count(event.tokensPerSecond)} ${metric === 'nll-per-step' ? 'frames' : 'tokens'}/s`,
+      ...(metric === 'nll-per-step' ? [] : [`${metricLabels[metric as Task['metric']]} ${number(event.metric)}`]),
+      `${count(event.tokensPerSecond)} ${read[metric]}/s`,
       ...(Number.isFinite(left) ? [`${duration(left)} left`] : []),
     ].join('  ');
   }

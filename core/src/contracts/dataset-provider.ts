@@ -32,7 +32,18 @@ export interface FrameTask {
   readonly metric: 'nll-per-step';
 }
 
-export type Task = LanguageTask | FrameTask;
+/** One label a sequence of frames, from the hidden state after its last frame: categorical likelihood. */
+export interface ClassificationTask {
+  readonly kind: 'classification';
+  /** Width D of a frame. */
+  readonly size: number;
+  /** Names of the classes, by label. */
+  readonly classes: readonly string[];
+  /** Percentage of sequences whose likeliest class is not theirs: 100 less the accuracy. */
+  readonly metric: 'error-rate';
+}
+
+export type Task = LanguageTask | FrameTask | ClassificationTask;
 
 export interface TokenSplit {
   readonly kind: 'tokens';
@@ -52,7 +63,15 @@ export interface FrameSplit {
   readonly padding?: 'front' | 'end';
 }
 
-export type Split = TokenSplit | FrameSplit;
+export interface LabelledSplit {
+  readonly kind: 'labelled';
+  /** Each `[T_n, D]` row by row. */
+  readonly sequences: readonly Float32Array[];
+  /** `[N]`: class of each sequence, an index of the task's `classes`. */
+  readonly labels: Int32Array;
+}
+
+export type Split = TokenSplit | FrameSplit | LabelledSplit;
 export type SplitName = 'train' | 'valid' | 'test';
 
 export interface Dataset {

@@ -29,6 +29,8 @@ export interface ModelConfig {
   readonly embeddingSize: number | null;
   /** One matrix for embedding and output (embeddingSize must equal hiddenSize). Token tasks only. */
   readonly tied: boolean;
+  /** `learned`: a trained vector for each state of each layer, from which every sequence or stream begins. */
+  readonly initialState: 'zero' | 'learned';
   /** Start of every parameter that declares no other. */
   readonly init: InitializerSpec;
   /** Start of the embedding, the output weight and the output bias; `null` for `init`. */
@@ -45,6 +47,11 @@ export interface TrainingConfig {
   readonly bptt: number;
   /** Carry the state from one minibatch to the next (token streams). */
   readonly carryState: boolean;
+  /**
+   * How the training tokens are cut: parallel streams read from start to end, or segments of `bptt` predictions in random
+   * order, from another crop each epoch (`carryState` must be false).
+   */
+  readonly segments: 'streamed' | 'shuffled';
   /** `sum`: sum over the T steps of the batch-mean NLL (Zaremba et al. 2014); `mean`: mean over all predictions. */
   readonly lossReduction: 'sum' | 'mean';
   readonly optimizer: OptimizerConfig;

@@ -140,6 +140,12 @@ function crossCheck({ model, training }: ExperimentConfig, subject: string): voi
       expected: 'outputInit null: the tied matrix starts as embeddingInit says',
       remedy: 'set model.outputInit to null, or model.tied to false',
     });
+  if (training.segments === 'shuffled' && training.carryState)
+    throw new RnnxError('RNNX_OPTION_CONFLICT', `${subject}: training.segments shuffled leaves no state to carry`, {
+      got: 'segments shuffled and carryState true',
+      expected: 'carryState false: each segment begins anew',
+      remedy: 'set training.carryState to false, or training.segments to streamed',
+    });
   if (training.optimizer.name === 'momentum' && training.optimizer.nesterov && training.optimizer.momentum === 0)
     throw new RnnxError('RNNX_OPTION_CONFLICT', `${subject}: training.optimizer.nesterov needs momentum`, {
       got: 'nesterov true and momentum 0',

@@ -178,6 +178,11 @@ const model = section('The network', {
     type: 'boolean',
     default: false,
   },
+  initialState: {
+    description: 'State that a sequence or stream begins with: zero, or a trained vector for each state of each layer',
+    enum: ['zero', 'learned'],
+    default: 'zero',
+  },
   init: initializerSchema('Start of every parameter that declares no other', { name: 'uniform', scale: 0.1 }),
   embeddingInit: initializerOrNull('Start of the embedding; null: init'),
   outputInit: initializerOrNull('Start of the output weight; null: init'),
@@ -192,6 +197,13 @@ const training = section('How the network is trained', {
     description: 'Carry the state from one minibatch to the next (token streams)',
     type: 'boolean',
     default: true,
+  },
+  segments: {
+    description:
+      'How training tokens are cut: streamed: parallel streams in order; shuffled: segments of bptt predictions in ' +
+      'random order, from another random crop each epoch (carryState must be false). Token streams only',
+    enum: ['streamed', 'shuffled'],
+    default: 'streamed',
   },
   lossReduction: {
     description: 'sum: sum over time steps of the batch mean (Zaremba et al. 2014); mean: mean over all predictions',

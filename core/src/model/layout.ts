@@ -1,4 +1,5 @@
 import type { CellLayout } from '../contracts/cell.js';
+import type { Task } from '../contracts/dataset-provider.js';
 import type { LayerShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { ModelConfig } from '../experiment/config.js';
@@ -25,6 +26,18 @@ export function layerShape(layout: CellLayout, inputSize: number, hiddenSize: nu
     inputWeight: named(layout.inputWeight),
     recurrentWeights: layout.recurrentWeights.map(named),
   };
+}
+
+/** Widths of the first layer's input (`undefined`: the embedding's) and of the output layer, as a task asks for them. */
+export function taskWidths(task: Task): { readonly input: number | undefined; readonly output: number } {
+  switch (task.kind) {
+    case 'language-model':
+      return { input: undefined, output: task.vocabulary.symbols.length };
+    case 'frames':
+      return { input: task.size, output: task.size };
+    case 'classification':
+      return { input: task.size, output: task.classes.length };
+  }
 }
 
 /** Errors: RNNX_OPTION_CONFLICT. */

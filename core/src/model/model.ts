@@ -3,28 +3,13 @@ import type { Task } from '../contracts/dataset-provider.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
 import type { ModelShape, MonteCarlo, Phase } from '../contracts/regularizer.js';
 import type { Rng } from '../random/rng.js';
+import type { AnyMinibatch, Minibatch } from './minibatch.js';
 
 /** Named state of one layer, each `[B, H]`. */
 export type LayerState = Readonly<Record<string, tf.Tensor2D>>;
 
 /** One entry a layer, layer 0 next to the input. */
 export type ModelState = readonly LayerState[];
-
-/** Time-major minibatch on the host. */
-export interface Minibatch {
-  /** T. */
-  readonly steps: number;
-  /** B, without Monte Carlo copies. */
-  readonly batch: number;
-  /** Tokens `[T·B]` or frames `[T·B·D]`, time-major. */
-  readonly inputs: Int32Array | Float32Array;
-  /** Same form as the inputs. */
-  readonly targets: Int32Array | Float32Array;
-  /** Time of the first step since the state began at zero; default 0. */
-  readonly start?: number;
-  /** `[T·B]`: 1 counts, 0 is padding; `null` counts all. */
-  readonly mask: Float32Array | null;
-}
 
 export interface PassOptions {
   readonly phase: Phase;
@@ -43,6 +28,8 @@ export interface PassOptions {
 export interface PassResult {
   /** Sum of the NLL in nats over the counted predictions, averaged over copies as `average` says. */
   readonly nll: tf.Scalar;
+  /** Predictions among them whose likeliest answer is wrong; for tasks measured by their error rate. */
+  readonly errors?: tf.Scalar;
   /** State after the last step. */
   readonly state: ModelState;
 }
@@ -78,19 +65,19 @@ export interface SequenceModel {
   initialState(batch: number): ModelState;
 
   /**
-   * Training pass. `lossScale` multiplies the sum of the NLL (1/B for `sum`, 1/(T·B) for `mean`); penalties are added on
-   * top. The caller owns every tensor of the result and keeps `weights` and `state`.
+   * Training pass. `lossScale` multiplies the sum of the NLL (1/B for `sum`, one over the predictions for `mean`);
+   * penalties are added on top. The caller owns every tensor of the result and keeps `weights` and `state`.
    */
   lossAndGradients(
     weights: Weights,
-    batch: Minibatch,
+    batch: AnyMinibatch,
     state: ModelState,
     lossScale: number,
     options: PassOptions,
   ): GradientResult;
 
   /** The NLL of a minibatch without gradients. The caller owns the result. */
-  score(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): PassResult;
+  score(weights: Weights, batch: AnyMinibatch, state: ModelState, options: PassOptions): PassResult;
 
   /** Log-probabilities of the token after the minibatch, `[B, V]`; token tasks only. The caller owns the result. */
   nextLogProbabilities(

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { MonteCarlo } from '../contracts/regularizer.js';
-import type { Minibatch, PassOptions } from './model.js';
+import type { Minibatch } from './minibatch.js';
+import type { PassOptions } from './model.js';
 
 /**
  * Host values of a minibatch as a tensor in which each example stands K times, copy-major within a step: row

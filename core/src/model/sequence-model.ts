@@ -5,14 +5,16 @@ import type { ParameterSpec, Weights } from '../contracts/parameters.js';
 import type { ModelShape, MonteCarlo, PenaltyContext, PerturbContext } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { ModelConfig } from '../experiment/config.js';
-import { splitEvenly, unstackSteps } from '../recurrence/pieces.js';
 import { SitePlan } from '../recurrence/site-plan.js';
 import { unroll } from '../recurrence/unroll.js';
+import { beginState, initialStateSpecs } from './initial-state.js';
 import { type InitializerSpec, initializeParameter } from './initializers.js';
-import { checkTying, layerShape } from './layout.js';
+import { checkTying, layerShape, taskWidths } from './layout.js';
 import { likelihoods, naturalParameters } from './likelihoods.js';
-import type { GradientResult, Minibatch, ModelState, PassOptions, PassResult, SequenceModel } from './model.js';
-import { averageCopies, countedSum, tileCopies } from './monte-carlo.js';
+import type { AnyMinibatch, LabelledMinibatch, Minibatch } from './minibatch.js';
+import type { GradientResult, ModelState, PassOptions, PassResult, SequenceModel } from './model.js';
+import { averageCopies, tileCopies } from './monte-carlo.js';
+import { outputBias, outputWeight, scoreEveryStep, scoreSequenceEnds, stepOf } from './output.js';
 import { combineMonteCarlo, type NamedRegularizer, type Owned, ownRegularizers, scoped } from './regularizers.js';
 
 export interface SequenceModelOptions {
@@ -24,11 +26,12 @@ export interface SequenceModelOptions {
 }
 
 /**
- * Embedding (token tasks), a stack of recurrent layers and an exponential-family output layer. Pure functions of weights,
- * minibatch and carried state.
+ * Embedding (token tasks), a stack of recurrent layers and an exponential-family output layer, at every step or
+ * (classification) at the end of each sequence. Pure functions of weights, minibatch and carried state.
  *
- * Parameters: `embedding` `[V, E]`, `layer-<l>/<name>` as the cell declares, `output/weight` `[O, H]` (absent when tied:
- * the embedding serves), `output/bias` `[O]`, `<regularizer>/<name>`.
+ * Parameters: `embedding` `[V, E]`, `layer-<l>/<name>` as the cell declares, `layer-<l>/initial/<state>` `[H]` where the
+ * initial state is learned, `output/weight` `[O, H]` (absent when tied: the embedding serves), `output/bias` `[O]`,
+ * `<regularizer>/<name>`.
  *
  * Errors: RNNX_OPTION_CONFLICT where tied weights do not fit; RNNX_SHAPE_MISMATCH; those of the regularizers'
  * perturbations, at the first pass.
@@ -37,8 +40,7 @@ export function createSequenceModel(options: SequenceModelOptions): SequenceMode
   return new StackedModel(options);
 }
 
-interface Forward {
-  readonly nll: tf.Scalar;
+interface Forward extends Pick<PassResult, 'nll' | 'errors'> {
   readonly state: ModelState;
   readonly activations: PenaltyContext['activations'];
   readonly mask: tf.Tensor | undefined;
@@ -60,8 +62,8 @@ class StackedModel implements SequenceModel {
     this.#cell = cell;
     this.#config = config;
     const tokens = task.kind === 'language-model';
-    const outputs = tokens ? task.vocabulary.symbols.length : task.size;
-    const inputSize = tokens ? (config.embeddingSize ?? config.hiddenSize) : task.size;
+    const { input, output: outputs } = taskWidths(task);
+    const inputSize = input ?? config.embeddingSize ?? config.hiddenSize;
     checkTying(config, tokens);
 
     const layouts = Array.from({ length: config.layers }, (_, layer) =>
@@ -84,7 +86,8 @@ class StackedModel implements SequenceModel {
     const withInit = (init: InitializerSpec | null) => (init === null ? {} : { init });
     if (tokens) specs.push({ name: 'embedding', shape: [outputs, inputSize], ...withInit(config.embeddingInit) });
     for (const [layer, layout] of layouts.entries())
-      for (const spec of layout.parameters) specs.push({ ...spec, name: `layer-${layer}/${spec.name}` });
+      for (const spec of [...layout.parameters, ...initialStateSpecs(config, cell)])
+        specs.push({ ...spec, name: `layer-${layer}/${spec.name}` });
     if (!config.tied || !tokens)
       specs.push({ name: 'output/weight', shape: [outputs, config.hiddenSize], ...withInit(config.outputInit) });
     specs.push({ name: 'output/bias', shape: [outputs], ...withInit(config.outputBiasInit) });
@@ -125,7 +128,7 @@ class StackedModel implements SequenceModel {
 
   lossAndGradients(
     weights: Weights,
-    batch: Minibatch,
+    batch: AnyMinibatch,
     state: ModelState,
     lossScale: number,
     options: PassOptions,
@@ -138,6 +141,7 @@ class StackedModel implements SequenceModel {
           forward = this.#forward(weights, batch, state, options);
           // The engine frees what the differentiated function does not return.
           tf.keep(forward.nll);
+          if (forward.errors) tf.keep(forward.errors);
           for (const layer of forward.state) for (const tensor of Object.values(layer)) tf.keep(tensor);
           return this.#addPenalties(tf.mul(forward.nll, lossScale), weights, forward, options);
         },
@@ -147,15 +151,12 @@ class StackedModel implements SequenceModel {
       );
       const gradients: Record<string, tf.Tensor> = {};
       for (const [i, name] of names.entries()) gradients[name] = grads[i] ?? tf.zerosLike(weights[name]!);
-      return { loss: value as tf.Scalar, gradients, nll: forward!.nll, state: forward!.state };
+      return { loss: value as tf.Scalar, gradients, ...resultOf(forward!) };
     });
   }
 
-  score(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): PassResult {
-    return tidied(() => {
-      const { nll, state: next } = this.#forward(weights, batch, state, options);
-      return { nll, state: next };
-    });
+  score(weights: Weights, batch: AnyMinibatch, state: ModelState, options: PassOptions): PassResult {
+    return tidied(() => resultOf(this.#forward(weights, batch, state, options)));
   }
 
   nextLogProbabilities(
@@ -172,7 +173,7 @@ class StackedModel implements SequenceModel {
       });
     return tidied(() => {
       const { top, plan, state: next } = this.#run(weights, batch, state, options);
-      const weight = plan.weights('weights.output', undefined, outputWeight(weights));
+      const weight = outputWeight(plan, weights);
       const last = tf.squeeze(tf.slice(top, [batch.steps - 1, 0, 0], [1, -1, -1]), [0]) as tf.Tensor2D; // [K·B, H]
       const logits = naturalParameters(last, stepOf(weight, batch.steps - 1), outputBias(weights));
       const copies = averageCopies(tf.neg(tf.logSoftmax(logits)), options.copies, options.average);
@@ -181,7 +182,7 @@ class StackedModel implements SequenceModel {
   }
 
   /** Runs the layers; `top` is what reaches the output layer, `[T, K·B, H]`, with its variance where the cell has one. */
-  #run(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions) {
+  #run(weights: Weights, batch: Minibatch | LabelledMinibatch, state: ModelState, options: PassOptions) {
     const rows = batch.batch * options.copies;
     const plan = this.#plan(weights, batch, rows, options);
     let x = this.#inputs(weights, batch, options.copies, plan);
@@ -190,8 +191,11 @@ class StackedModel implements SequenceModel {
     const activations: PenaltyContext['activations'][number][] = [];
     for (const [layer, layout] of this.#layouts.entries()) {
       const scope = scoped(weights, `layer-${layer}`);
-      const layerState = state[layer] as CellState;
-      const unrolled = unroll(this.#cell, layout, scope, x, layerState, plan, layer, variance);
+      const start = beginState(state[layer] as CellState, scope, batch);
+      // A pass without gradients needs none of the state either.
+      const stateGradient = start.learned && options.phase === 'train';
+      const below = { variance, stateGradient };
+      const unrolled = unroll(this.#cell, layout, scope, x, start.state, plan, layer, below);
       next.push(owned(unrolled.state));
       activations.push({ hidden: unrolled.hidden, output: unrolled.output });
       x = unrolled.output;
@@ -204,25 +208,22 @@ class StackedModel implements SequenceModel {
     return { top: x, variance, plan, state: next as unknown as ModelState, activations };
   }
 
-  #forward(weights: Weights, batch: Minibatch, state: ModelState, options: PassOptions): Forward {
-    const { top, variance, plan, state: next, activations } = this.#run(weights, batch, state, options);
-    const kind = this.task.kind === 'language-model' ? 'categorical' : this.task.likelihood;
-    const width = this.task.kind === 'language-model' ? undefined : this.task.size;
-    const targets = tileCopies(batch.targets, batch.steps, batch.batch, width, options.copies);
-    const weight = plan.weights('weights.output', undefined, outputWeight(weights));
-    const nllOf = (w: tf.Tensor2D, x: tf.Tensor, v: tf.Tensor | undefined, y: tf.Tensor) =>
-      likelihoods[kind].nll(flat(x), w, outputBias(weights), y, v && flat(v));
-    let nll: tf.Tensor1D; // [T·K·B]
-    if (Array.isArray(weight)) {
-      const [xs, ys] = [unstackSteps(top), splitEvenly(targets, batch.steps, 0)];
-      const vs = variance && unstackSteps(variance);
-      nll = tf.concat(xs.map((x, t) => nllOf(weight[t], x, vs?.[t], ys[t]!)));
-    } else nll = nllOf(weight as tf.Tensor2D, top, variance, targets);
-    const mask = maskOf(batch, options.copies);
-    return { nll: countedSum(nll, batch, options), state: next, activations, mask };
+  #forward(weights: Weights, batch: AnyMinibatch, state: ModelState, options: PassOptions): Forward {
+    const { task } = this;
+    if (task.kind === 'classification' && batch.kind === 'labelled') {
+      const { state: next, activations, ...output } = this.#run(weights, batch, state, options);
+      const scored = scoreSequenceEnds({ ...output, weights }, batch, options);
+      return { ...scored, state: next, activations, mask: maskOf(batch, options.copies) };
+    }
+    if (task.kind === 'classification' || batch.kind === 'labelled') throw unfit(task, batch);
+    const { state: next, activations, ...output } = this.#run(weights, batch, state, options);
+    const likelihood = likelihoods[task.kind === 'language-model' ? 'categorical' : task.likelihood];
+    const width = task.kind === 'language-model' ? undefined : task.size;
+    const scored = scoreEveryStep({ ...output, weights }, likelihood, width, batch, options);
+    return { ...scored, state: next, activations, mask: maskOf(batch, options.copies) };
   }
 
-  #inputs(weights: Weights, batch: Minibatch, copies: number, plan: SitePlan): tf.Tensor3D {
+  #inputs(weights: Weights, batch: Minibatch | LabelledMinibatch, copies: number, plan: SitePlan): tf.Tensor3D {
     const rows = batch.batch * copies;
     if (this.task.kind !== 'language-model') {
       const frames = tileCopies(batch.inputs, batch.steps, batch.batch, this.task.size, copies);
@@ -236,9 +237,10 @@ class StackedModel implements SequenceModel {
     return tf.reshape(embedded, [batch.steps, rows, -1]);
   }
 
-  #plan(weights: Weights, { steps, start = 0, ...data }: Minibatch, batch: number, options: PassOptions): SitePlan {
+  #plan(weights: Weights, data: Minibatch | LabelledMinibatch, batch: number, options: PassOptions): SitePlan {
     const { phase, rng, observe, copies } = options;
-    const mask = maskOf({ steps, ...data }, copies);
+    const { steps, start = 0 } = data;
+    const mask = maskOf(data, copies);
     const perturbations = this.#regularizers.flatMap(({ owner, regularizer }) => {
       const context: PerturbContext = {
         phase,
@@ -276,7 +278,7 @@ class StackedModel implements SequenceModel {
 }
 
 /** `[T, K·B]`, or `undefined` where every prediction counts. */
-function maskOf({ mask, steps, batch }: Minibatch, copies: number): tf.Tensor | undefined {
+function maskOf({ mask, steps, batch }: Minibatch | LabelledMinibatch, copies: number): tf.Tensor | undefined {
   return mask === null ? undefined : tf.tile(tf.tensor2d(mask, [steps, batch]), [1, copies]);
 }
 
@@ -290,21 +292,16 @@ function owned(state: CellState): CellState {
   return Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, tf.clone(tensor)])) as CellState;
 }
 
-function outputWeight(weights: Weights): tf.Tensor2D {
-  return (weights['output/weight'] ?? weights.embedding) as tf.Tensor2D;
+function resultOf({ nll, errors, state }: Forward): PassResult {
+  return { nll, ...(errors && { errors }), state };
 }
 
-function stepOf(weight: tf.Tensor | readonly tf.Tensor[], t: number): tf.Tensor2D {
-  return (Array.isArray(weight) ? weight[t] : weight) as tf.Tensor2D;
-}
-
-/** `[.., H]` as `[N, H]`. */
-function flat(x: tf.Tensor): tf.Tensor2D {
-  return tf.reshape(x, [-1, x.shape.at(-1)!]);
-}
-
-function outputBias(weights: Weights): tf.Tensor1D {
-  return weights['output/bias'] as tf.Tensor1D;
+function unfit(task: Task, batch: AnyMinibatch): RnnxError {
+  return new RnnxError('RNNX_SHAPE_MISMATCH', 'The minibatch does not fit the task', {
+    got: `a minibatch of kind "${batch.kind ?? 'steps'}" for a task of kind "${task.kind}"`,
+    expected: 'labelled sequences for classification, a target at every step otherwise',
+    remedy: 'correct the dataset plugin, or cut minibatches with trainingWindows or evaluationWindows',
+  });
 }
 
 /** Scale of each token, `[T·K·B]`, from one by word type for all examples, `[V]`, or for each, `[K·B, V]`. */

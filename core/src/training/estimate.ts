@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Weights } from '../contracts/parameters.js';
+import type { AnyMinibatch } from '../model/minibatch.js';
 import type { ModelState, SequenceModel } from '../model/model.js';
 import type { Rng } from '../random/rng.js';
-import type { WindowPlan } from './minibatches.js';
 import { dispose } from './tensors.js';
+import type { WindowPlan } from './windows/window-plan.js';
 
 /**
  * Statistics of the training split for models that evaluate with them (batch normalisation): the plain average, over the
@@ -15,7 +16,7 @@ import { dispose } from './tensors.js';
 export async function estimateStatistics(
   model: SequenceModel,
   weights: Weights,
-  plan: WindowPlan,
+  plan: WindowPlan<AnyMinibatch>,
   rng: Rng,
 ): Promise<Record<string, tf.Tensor>> {
   const sums = new Map<string, { sum: tf.Tensor; count: number }>();
@@ -40,7 +41,7 @@ export async function estimateStatistics(
       }
       const pass = { phase: 'evaluate', copies: 1, average: 'probabilities', rng, observe } as const;
       const result = model.score(weights, batch, state, pass);
-      dispose(state, result.nll);
+      dispose(state, result.nll, result.errors);
       state = result.state;
     }
     return Object.fromEntries(

@@ -42,8 +42,7 @@ export async function evaluate(
   const pass = evaluationPass(model.monteCarlo);
   let state: ModelState | undefined;
   let pending: tf.Scalar[] = [];
-  let sum = 0;
-  let count = 0;
+  const totals = { nll: 0, errors: 0, count: 0 };
   try {
     for (let index = 0; index < plan.length; index++) {
       // Promises alone would keep the process from seeing signals and timers.
@@ -57,25 +56,35 @@ export async function evaluate(
       const result = model.score(weights, window.batch, state, { ...pass, rng: rng.stream(`step-${index + 1}`) });
       dispose(state);
       state = result.state;
-      pending.push(result.nll);
-      count += window.count;
-      if (pending.length === readEvery || index === plan.length - 1) {
+      pending.push(result.nll, result.errors ?? tf.scalar(0));
+      totals.count += window.count;
+      if (pending.length === 2 * readEvery || index === plan.length - 1) {
         const stacked = tf.stack(pending);
         dispose(pending);
         pending = [];
         // Summed in double precision: a float32 sum over a whole split would lose digits.
-        for (const nll of await read(stacked)) sum += nll;
+        for (const [i, value] of (await read(stacked)).entries()) totals[i % 2 === 0 ? 'nll' : 'errors'] += value;
       }
     }
   } finally {
     dispose(state);
     dispose(pending);
   }
-  return toScore(sum, count, model.task);
+  return toScore(totals, model.task);
 }
 
-/** Sum and count of NLL in nats as a score in the task's metric. */
-export function toScore(sum: number, count: number, task: Task): Score {
+/** What is summed over the predictions of a split. */
+export interface Totals {
+  /** Nats. */
+  readonly nll: number;
+  /** Wrong predictions, where the model counts them. */
+  readonly errors?: number;
+  /** Predictions. */
+  readonly count: number;
+}
+
+/** Totals as a score in the task's metric. */
+export function toScore({ nll: sum, errors = 0, count }: Totals, task: Task): Score {
   const nll = sum / count;
   switch (task.metric) {
     case 'perplexity':
@@ -84,6 +93,8 @@ export function toScore(sum: number, count: number, task: Task): Score {
       return { nll, metric: nll / Math.LN2, count };
     case 'nll-per-step':
       return { nll, metric: nll, count };
+    case 'error-rate':
+      return { nll, metric: (100 * errors) / count, count, errors };
   }
 }
 

@@ -5,10 +5,12 @@ import type { Snapshot } from './snapshot.js';
 export interface Score {
   /** Nats per prediction (or per step, for frames). */
   readonly nll: number;
-  /** NLL in the task's metric: perplexity, bits per character, NLL per step. */
+  /** In the task's metric: perplexity, bits per character, NLL per step, error rate in per cent. Lower is better. */
   readonly metric: number;
   /** Predictions counted. */
   readonly count: number;
+  /** Wrong ones among them, for tasks measured by their error rate. */
+  readonly errors?: number;
 }
 
 export interface StepEvent {
@@ -21,10 +23,12 @@ export interface StepEvent {
   readonly globalStep: number;
   /** Mean nats per prediction since the last report, penalties excluded. */
   readonly loss: number;
+  /** The same predictions in the task's metric. */
+  readonly metric: number;
   /** Global norm of the last gradient, before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
-  /** Tokens (or frames) a second since the last report, Monte Carlo copies not counted. */
+  /** Tokens (or frames) read a second since the last report, Monte Carlo copies not counted. */
   readonly tokensPerSecond: number;
 }
 

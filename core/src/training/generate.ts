@@ -60,14 +60,17 @@ async function* sample(
   const words = new Uint32Array(4);
   let state: ModelState = model.initialState(pass.copies);
   let inputs = Int32Array.of(start, ...prompt);
+  let past = 0; // steps since the state began
   try {
     for (let i = 0; i < length; i++) {
       await tf.nextFrame();
-      const batch = { steps: inputs.length, batch: 1, inputs, targets: new Int32Array(inputs.length), mask: null };
+      const steps = inputs.length;
+      const batch = { steps, batch: 1, inputs, targets: new Int32Array(steps), mask: null, start: past };
       const step = { ...pass, rng: noise.stream(`step-${i + 1}`) };
       const result = model.nextLogProbabilities(weights, batch, state, step);
       dispose(state);
       state = result.state;
+      past += steps;
       const logProbabilities = await read(result.logProbabilities);
       draws.words(i, 0, words);
       const uniform = (words[0]! * 2 ** 21 + (words[1]! >>> 11)) * 2 ** -53;

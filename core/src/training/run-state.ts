@@ -41,6 +41,7 @@ export class RunState {
       bestEpoch: 0,
       epochNll: 0,
       epochCount: 0,
+      epochErrors: 0,
       averagingSince: null,
     });
   }
@@ -132,7 +133,7 @@ export class RunState {
     progress.history = [...progress.history, metric];
     progress.epoch++;
     if (best) progress.bestEpoch = progress.epoch;
-    progress.step = progress.epochNll = progress.epochCount = 0;
+    progress.step = progress.epochNll = progress.epochCount = progress.epochErrors = 0;
     this.dropCarried();
     if (progress.averagingSince === null && optimizer.startsAveraging?.(progress.history)) {
       progress.averagingSince = progress.globalStep;

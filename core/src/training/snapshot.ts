@@ -28,6 +28,8 @@ export interface Progress {
   /** Sum and count of the training NLL of the epoch under way. */
   readonly epochNll: number;
   readonly epochCount: number;
+  /** Wrong predictions of the epoch under way, for tasks measured by their error rate; otherwise 0. */
+  readonly epochErrors: number;
   /** Global step at which averaged SGD began to average; `null` before. */
   readonly averagingSince: number | null;
 }

@@ -1,19 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
 import { RnnxError } from '../errors.js';
 import type { TrainingConfig } from '../experiment/config.js';
+import type { AnyMinibatch } from '../model/minibatch.js';
 import type { GradientResult, SequenceModel } from '../model/model.js';
 import type { Rng } from '../random/rng.js';
 import { clipByGlobalNorm } from './clip.js';
-import type { BatchWindow } from './minibatches.js';
 import type { Optimizer, OptimizerUpdate } from './optimizers/optimizer.js';
 import type { RunState } from './run-state.js';
 import { dispose, read, tidied } from './tensors.js';
+import type { BatchWindow } from './windows/window-plan.js';
 
 export interface StepInput {
   readonly model: SequenceModel;
   readonly optimizer: Optimizer;
   readonly training: TrainingConfig;
-  readonly window: BatchWindow;
+  readonly window: BatchWindow<AnyMinibatch>;
   /** Keyed for this step. */
   readonly rng: Rng;
 }
@@ -24,9 +25,13 @@ export interface StepInput {
  *
  * Errors: RNNX_NONFINITE.
  *
- * @returns sum of the NLL, and norm of the gradient before clipping
+ * @returns sum of the NLL, wrong predictions (0 where the model does not count them) and norm of the gradient before
+ *   clipping
  */
-export async function takeStep(state: RunState, input: StepInput): Promise<{ nll: number; gradientNorm: number }> {
+export async function takeStep(
+  state: RunState,
+  input: StepInput,
+): Promise<{ nll: number; errors: number; gradientNorm: number }> {
   const { model, optimizer, training, window, rng } = input;
   const copies = model.monteCarlo.train;
   if (window.fresh || state.carried === undefined) {
@@ -54,19 +59,21 @@ export async function takeStep(state: RunState, input: StepInput): Promise<{ nll
       const next = optimizer.update(state.weights, state.slots, gradients, context);
       // A sum is finite only if every term is.
       const sum = tf.addN(Object.values(next.weights).map((weight) => tf.sum(weight)));
-      return { next, report: tf.stack([result.nll, result.loss, norm, sum]) };
+      const errors = result.errors ?? tf.scalar(0);
+      return { next, report: tf.stack([result.nll, result.loss, norm, sum, errors]) };
     });
     update = computed.next;
-    const [nll, loss, gradientNorm, sum] = [...(await read(computed.report))] as [number, number, number, number];
+    const report = [...(await read(computed.report))] as [number, number, number, number, number];
+    const [nll, loss, gradientNorm, sum, errors] = report;
     const where = `in epoch ${progress.epoch + 1}, step ${progress.step + 1}`;
     requireFinite('loss', nll + loss, where);
     requireFinite('norm of the gradient', gradientNorm, where);
     requireFinite('sum of the updated weights', sum, where);
     state.takeUpdate(update, result.state);
     taken = true;
-    return { nll, gradientNorm };
+    return { nll, errors, gradientNorm };
   } finally {
-    dispose(result.nll, result.loss, result.gradients);
+    dispose(result.nll, result.errors, result.loss, result.gradients);
     if (!taken) dispose(result.state, update);
   }
 }

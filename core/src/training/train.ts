@@ -2,18 +2,20 @@ import * as tf from '@tensorflow/tfjs';
 import type { Dataset } from '../contracts/dataset-provider.js';
 import type { Weights } from '../contracts/parameters.js';
 import type { EvaluationConfig, TrainingConfig } from '../experiment/config.js';
+import type { AnyMinibatch } from '../model/minibatch.js';
 import type { SequenceModel } from '../model/model.js';
 import { createRng, type Rng } from '../random/rng.js';
 import { estimateStatistics } from './estimate.js';
 import { evaluate, toScore } from './evaluate.js';
 import type { EndEvent, Score, TrainingEvent } from './events.js';
-import { evaluationWindows, trainingWindows, type WindowPlan } from './minibatches.js';
+import { evaluationWindows, trainingWindows } from './minibatches.js';
 import { createOptimizer } from './optimizers/create.js';
 import { mismatch, RunState } from './run-state.js';
 import { scheduledRate } from './schedules.js';
 import type { Snapshot } from './snapshot.js';
 import { requireFinite, takeStep } from './step.js';
 import { dispose, read } from './tensors.js';
+import type { WindowPlan } from './windows/window-plan.js';
 
 export interface TrainingRun {
   readonly model: SequenceModel;
@@ -53,8 +55,9 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
   const { signal, resume } = options;
   const rng = createRng(seed);
   const optimizer = createOptimizer(training.optimizer);
+  const windowOptions = { ...training, dropLast: model.estimationBatches > 0 };
   const planOf = (epoch: number) =>
-    trainingWindows(dataset.splits.train, model.task, training, rng.stream('order').stream(`epoch-${epoch}`));
+    trainingWindows(dataset.splits.train, model.task, windowOptions, rng.stream('order').stream(`epoch-${epoch}`));
   // Too little validation data should not show only after an epoch.
   evaluationWindows(dataset.splits.valid, model.task, evaluation, 'valid');
 
@@ -87,7 +90,7 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
       );
       const stepRngs = rng.stream('train').stream(`epoch-${epoch}`);
       const watch = new Stopwatch();
-      let since = { nll: 0, count: 0, seconds: 0 };
+      let since = nothing;
 
       while (progress.step < plan.length) {
         // Promises alone would keep the process from seeing signals and timers.
@@ -99,25 +102,34 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
         }
         const window = plan.at(progress.step);
         const stepRng = stepRngs.stream(`step-${progress.step + 1}`);
-        const { nll, gradientNorm } = await watch.during(() =>
+        const { nll, errors, gradientNorm } = await watch.during(() =>
           takeStep(state, { model, optimizer, training, window, rng: stepRng }),
         );
         progress.epochNll += nll;
         progress.epochCount += window.count;
-        since = { nll: since.nll + nll, count: since.count + window.count, seconds: since.seconds + watch.last };
+        progress.epochErrors += errors;
+        since = {
+          nll: since.nll + nll,
+          errors: since.errors + errors,
+          count: since.count + window.count,
+          read: since.read + (window.read ?? window.count),
+          seconds: since.seconds + watch.last,
+        };
         if (progress.step % training.reportEvery === 0) {
+          const { nll: loss, metric } = toScore(since, model.task);
           yield {
             type: 'step',
             epoch,
             step: progress.step,
             stepsPerEpoch: plan.length,
             globalStep: progress.globalStep,
-            loss: since.nll / since.count,
+            loss,
+            metric,
             gradientNorm,
             learningRate: progress.learningRate,
-            tokensPerSecond: since.count / since.seconds,
+            tokensPerSecond: since.read / since.seconds,
           };
-          since = { nll: 0, count: 0, seconds: 0 };
+          since = nothing;
         }
         if (training.checkpointEvery !== null && progress.globalStep % training.checkpointEvery === 0)
           yield await checkpoint();
@@ -136,7 +148,8 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
         return;
       }
       requireFinite('validation metric', valid.metric, `after epoch ${epoch}`);
-      const train = toScore(progress.epochNll, progress.epochCount, model.task);
+      const { epochNll, epochErrors, epochCount } = progress;
+      const train = toScore({ nll: epochNll, errors: epochErrors, count: epochCount }, model.task);
       const { learningRate } = progress;
       const best = state.finishEpoch(valid.metric, optimizer);
       const scalars = await readReport(model, state.evaluated);
@@ -150,6 +163,9 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
     state.dispose();
   }
 }
+
+/** Totals since the last report, before anything has happened. */
+const nothing = { nll: 0, errors: 0, count: 0, read: 0, seconds: 0 };
 
 /** The validation score, or `undefined` if aborted meanwhile. */
 async function validate(run: TrainingRun, state: RunState, rng: Rng, signal?: AbortSignal): Promise<Score | undefined> {
@@ -177,7 +193,11 @@ async function readReport(model: SequenceModel, weights: Weights): Promise<Recor
  * Examples of the state that a snapshot carries, or `null` between epochs. Errors: RNNX_CHECKPOINT_MISMATCH if it is from
  * an epoch of more steps than this data gives.
  */
-function carriedRows({ progress }: Snapshot, planOf: (epoch: number) => WindowPlan, copies: number): number | null {
+function carriedRows(
+  { progress }: Snapshot,
+  planOf: (epoch: number) => WindowPlan<AnyMinibatch>,
+  copies: number,
+): number | null {
   if (progress.step === 0) return null;
   const plan = planOf(progress.epoch + 1);
   if (progress.step > plan.length)

@@ -91,6 +91,7 @@ async function trained(refs: readonly (PluginRef & object)[], cell: string, data
       batchSize: 3,
       bptt: 4,
       carryState: true,
+      segments: 'streamed',
       lossReduction: 'mean',
       optimizer: { name: 'sgd', learningRate: 0.1 },
       schedule: { name: 'constant' },

@@ -136,6 +136,7 @@ const baseConfig: ModelConfig = {
   hiddenSize: sizes.hidden,
   embeddingSize: sizes.embedding,
   tied: false,
+  initialState: 'zero',
   init: { name: 'uniform', scale: 0.6 },
   embeddingInit: null,
   outputInit: null,
@@ -157,7 +158,7 @@ function taskOf(kind: TaskKind): Task {
 }
 
 function kindOf(task: Task): TaskKind {
-  return task.kind === 'language-model' ? 'tokens' : task.likelihood;
+  return task.kind === 'frames' ? task.likelihood : 'tokens';
 }
 
 function minibatch(task: TaskKind, steps: number, batch: number, rng: Rng): Minibatch {

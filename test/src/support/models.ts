@@ -47,6 +47,7 @@ export const smallModel: ModelConfig = {
   hiddenSize: 4,
   embeddingSize: null,
   tied: true,
+  initialState: 'zero',
   init: { name: 'uniform', scale: 0.5 },
   embeddingInit: null,
   outputInit: null,

@@ -21,6 +21,7 @@ const progress: Progress = {
   bestEpoch: 2,
   epochNll: 1e-17,
   epochCount: 60,
+  epochErrors: 0,
   averagingSince: null,
 };
 const snapshot: Snapshot = {

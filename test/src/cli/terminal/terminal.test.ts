@@ -77,6 +77,7 @@ describe('progress where there is no terminal', () => {
     stepsPerEpoch: 4,
     globalStep: n,
     loss: Math.log(50),
+    metric: 50,
     gradientNorm: 1,
     learningRate: 1,
     tokensPerSecond: 1234,
@@ -126,7 +127,7 @@ describe('progress on a terminal', () => {
       resumedAt: { epoch: 1, step: 2 },
     });
     const step = { type: 'step', run, epoch: 2, stepsPerEpoch: 4, globalStep: 7, loss: 1, gradientNorm: 1 } as const;
-    const rates = { learningRate: 1, tokensPerSecond: 10 };
+    const rates = { metric: Math.E, learningRate: 1, tokensPerSecond: 10 };
     reporter.event({ ...step, ...rates, step: 3 });
     const before = written.length;
     reporter.event({ ...step, ...rates, step: 4 });

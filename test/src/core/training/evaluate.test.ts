@@ -126,8 +126,11 @@ describe('evaluation', () => {
   });
 
   it('writes the metric of the task', () => {
-    expect(toScore(6, 3, languageTask).metric).to.be.closeTo(Math.exp(2), 1e-12);
-    expect(toScore(6, 3, { ...languageTask, metric: 'bits-per-character' }).metric).to.be.closeTo(2 / Math.LN2, 1e-12);
-    expect(toScore(6, 3, frameTask)).to.deep.equal({ nll: 2, metric: 2, count: 3 });
+    expect(toScore({ nll: 6, count: 3 }, languageTask).metric).to.be.closeTo(Math.exp(2), 1e-12);
+    expect(toScore({ nll: 6, count: 3 }, { ...languageTask, metric: 'bits-per-character' }).metric).to.be.closeTo(
+      2 / Math.LN2,
+      1e-12,
+    );
+    expect(toScore({ nll: 6, count: 3 }, frameTask)).to.deep.equal({ nll: 2, metric: 2, count: 3 });
   });
 });

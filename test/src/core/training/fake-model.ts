@@ -78,7 +78,7 @@ export class FakeModel implements SequenceModel {
   }
 
   get #width(): number {
-    return this.task.kind === 'language-model' ? vocabularySize : this.task.size;
+    return this.task.kind === 'frames' ? this.task.size : vocabularySize;
   }
 
   report(weights: Weights): Record<string, tf.Tensor> {
@@ -224,6 +224,7 @@ export const training: TrainingConfig = {
   batchSize: 3,
   bptt: 4,
   carryState: true,
+  segments: 'streamed',
   lossReduction: 'mean',
   optimizer: { name: 'sgd', learningRate: 0.2 },
   schedule: { name: 'constant' },

@@ -1,4 +1,4 @@
-import type { Dataset, FrameTask, LanguageTask, Split } from '@rnnx/core';
+import type { ClassificationTask, Dataset, FrameTask, LanguageTask, Split, Task } from '@rnnx/core';
 import { invariant } from '../contract.js';
 import { fail } from '../outcome.js';
 import { show } from '../subject.js';
@@ -8,7 +8,7 @@ const splitNames = ['train', 'valid', 'test'] as const;
 
 export const content = invariant<DatasetSubject>(
   'content',
-  'gives three splits that fit the task: tokens within the vocabulary, frames of the right width, nothing empty',
+  'gives three splits that fit the task: tokens and labels in range, frames of the right width, nothing empty',
   async (subject) => {
     for (const at of subject.claims.valid) {
       const dataset = await subject.load(at);
@@ -21,11 +21,11 @@ export const content = invariant<DatasetSubject>(
         fail(`${what} states a floor of ${floor.value} without number or description`);
       const { task } = dataset;
       if (task.kind === 'language-model') checkVocabulary(task, what);
+      if (task.kind === 'classification') checkClasses(task, what);
       for (const split of splitNames) {
         const found: Split | undefined = dataset.splits[split];
         if (found === undefined) fail(`${what} has no split "${split}"`);
-        if (task.kind === 'language-model') checkTokens(found, task, `${what}, split "${split}"`);
-        else checkFrames(found, task, `${what}, split "${split}"`);
+        checkSplit(found, task, `${what}, split "${split}"`);
       }
       if (task.kind === 'language-model') checkText(dataset, task, what);
     }
@@ -53,17 +53,44 @@ function checkTokens(split: Split, { vocabulary }: LanguageTask, what: string): 
     if (!(token >= 0 && token < size)) fail(`${what}: token ${i} is ${token}, the vocabulary has ${size}`);
 }
 
+function checkSplit(split: Split, task: Task, what: string): void {
+  if (task.kind === 'language-model') checkTokens(split, task, what);
+  else if (task.kind === 'frames') checkFrames(split, task, what);
+  else checkLabelled(split, task, what);
+}
+
+function checkClasses({ classes, metric }: ClassificationTask, what: string): void {
+  if (classes.length < 2 || new Set(classes).size < classes.length)
+    fail(`${what} has the classes ${show(classes)}: fewer than two, or one twice`);
+  if (metric !== 'error-rate') fail(`${what} has the unknown metric ${metric}`);
+}
+
+function checkLabelled(split: Split, { size, classes }: ClassificationTask, what: string): void {
+  if (split.kind !== 'labelled') fail(`${what} has ${split.kind}, though the task is classification`);
+  const { sequences, labels } = split;
+  if (sequences.length === 0) fail(`${what} is empty`);
+  if (labels.length !== sequences.length) fail(`${what} has ${labels.length} labels for ${sequences.length} sequences`);
+  for (const [n, label] of labels.entries())
+    if (!(label >= 0 && label < classes.length))
+      fail(`${what}: label ${n} is ${label}, there are ${classes.length} classes`);
+  for (const [n, sequence] of sequences.entries()) checkNumbers(sequence, n, size, what);
+}
+
+/** Whole frames of finite numbers. */
+function checkNumbers(sequence: Float32Array, n: number, size: number, what: string): void {
+  if (sequence.length === 0 || sequence.length % size !== 0)
+    fail(`${what}: sequence ${n} has ${sequence.length} numbers, which is no multiple of the width ${size}`);
+  for (const value of sequence) if (!Number.isFinite(value)) fail(`${what}: sequence ${n} has the value ${value}`);
+}
+
 function checkFrames(split: Split, { size, likelihood }: FrameTask, what: string): void {
   if (split.kind !== 'frames') fail(`${what} has tokens, though the task is frames`);
   if (split.sequences.length === 0) fail(`${what} is empty`);
   for (const [n, sequence] of split.sequences.entries()) {
-    if (sequence.length === 0 || sequence.length % size !== 0)
-      fail(`${what}: sequence ${n} has ${sequence.length} numbers, which is no multiple of the width ${size}`);
-    for (const value of sequence) {
-      if (!Number.isFinite(value)) fail(`${what}: sequence ${n} has the value ${value}`);
-      if (likelihood === 'bernoulli' && value !== 0 && value !== 1)
-        fail(`${what}: sequence ${n} has ${value}, not 0 or 1`);
-    }
+    checkNumbers(sequence, n, size, what);
+    if (likelihood !== 'bernoulli') continue;
+    for (const value of sequence)
+      if (value !== 0 && value !== 1) fail(`${what}: sequence ${n} has ${value}, not 0 or 1`);
   }
 }
 

@@ -43,9 +43,20 @@ export function describe({ name, task, splits, floor, notes }: Dataset): string 
   return JSON.stringify([name, { ...task, vocabulary }, contents, floor, notes]);
 }
 
+function partsOf(split: Split): readonly (Int32Array | Float32Array)[] {
+  switch (split.kind) {
+    case 'tokens':
+      return [split.tokens];
+    case 'frames':
+      return split.sequences;
+    case 'labelled':
+      return [...split.sequences, split.labels];
+  }
+}
+
 function hash(split: Split): string {
   const sha = createHash('sha256');
-  const parts = split.kind === 'tokens' ? [split.tokens] : split.sequences;
+  const parts = partsOf(split);
   for (const part of parts)
     sha.update(`${part.length}:`).update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   return sha.digest('hex');
