@@ -11,7 +11,7 @@ import {
   RnnxError,
 } from '@rnnx/core';
 import envPaths from 'env-paths';
-import { autoOrder, wantedBackend } from './auto-backend.js';
+import { autoOrder, suitsAuto, wantedBackend } from './auto-backend.js';
 import { createRunScope, type RunScope } from './container.js';
 import { type Discovered, discover } from './discovery/discover.js';
 
@@ -89,12 +89,13 @@ export class Host {
     }
     const isAuto = wanted === 'auto';
     const reasons: string[] = [];
-    for (const ref of isAuto ? autoOrder : [wanted]) {
+    for (const ref of isAuto ? autoOrder() : [wanted]) {
       const scope = createRunScope(this.registry, config, ref);
       try {
         const backend = scope.resolve(Backend);
         const status = isAuto ? await backend.probe() : undefined;
         if (status?.available === false) throw new Error(status.reason);
+        if (status !== undefined && !suitsAuto(status)) throw new Error(status.detail);
         await backend.activate();
         this.#active = { key, ref };
         return { scope, backend: backend.tfjsName };

@@ -42,6 +42,8 @@ export const errorCodes = {
   RNNX_CHECKPOINT_CORRUPT: 'A checkpoint file is damaged: bad header, wrong length, wrong type or wrong checksum',
   RNNX_OUT_OF_MEMORY: 'A model, a minibatch or its samples need more memory than there is',
   RNNX_BACKEND_UNAVAILABLE: 'A compute backend is not installed or does not work on this machine',
+  RNNX_BACKEND_FAILED: 'A compute backend refused or failed a command in the middle of a run',
+  RNNX_DEVICE_LOST: 'The GPU went away in the middle of a run: a driver reset, a removed device, or its memory taken',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

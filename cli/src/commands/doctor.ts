@@ -3,9 +3,9 @@ import { access, statfs } from 'node:fs/promises';
 import { arch, cpus, freemem, platform, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { trialFallbacks } from '@rnnx/backend-native';
-import { RnnxError } from '@rnnx/core';
+import { type BackendStatus, RnnxError } from '@rnnx/core';
 import colors from 'picocolors';
-import { autoOrder, wantedBackend } from '../auto-backend.js';
+import { autoOrder, suitsAuto, wantedBackend } from '../auto-backend.js';
 import type { Discovered } from '../discovery/discover.js';
 import { defaultCacheDir } from '../host.js';
 import { bytes } from '../terminal/format.js';
@@ -65,29 +65,30 @@ function machineFinding(): Finding {
 
 async function backendFindings({ registry }: Discovered): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const working: string[] = [];
+  const found = new Map<string, BackendStatus>();
   for (const { name } of registry.list('backend')) {
     const status = await probeBackend(registry, name);
-    if (status.available) working.push(name);
+    found.set(name, status);
     const detail = status.available ? status.detail : `${status.reason}\n${status.remedy}`;
     findings.push({ what: `backend ${name}`, state: status.available ? 'good' : 'note', detail });
   }
-  findings.push(autoFinding(working));
-  if (working.includes('native')) findings.push(await nativeFinding(registry));
+  findings.push(autoFinding(found));
+  if (found.get('native')?.available) findings.push(await nativeFinding(registry));
   return findings;
 }
 
-function autoFinding(working: readonly string[]): Finding {
+function autoFinding(found: ReadonlyMap<string, BackendStatus>): Finding {
   const what = 'backend auto';
   const named = wantedBackend('auto');
   if (named !== 'auto') {
-    const works = working.includes(named as string);
+    const works = found.get(named as string)?.available === true;
     const detail = `takes ${named}, which RNNX_BACKEND names${works ? '' : ' and which does not work here'}`;
     return { what, state: works ? 'good' : 'bad', detail };
   }
-  const auto = autoOrder.find((name) => working.includes(name));
+  const order = autoOrder();
+  const auto = order.find((name) => suitsAuto(found.get(name)!));
   if (auto === undefined) return { what, state: 'bad', detail: 'no backend works' };
-  return { what, state: 'good', detail: `takes ${auto}, the first that works of ${autoOrder.join(', ')}` };
+  return { what, state: 'good', detail: `takes ${auto}, the first that works of ${order.join(', ')}` };
 }
 
 /** Whether training on the native backend has work on large tensors that only JavaScript can do. */

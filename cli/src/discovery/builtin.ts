@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { plugins as activationPenalty } from '@rnnx/activation-penalty';
 import { plugins as backendNative } from '@rnnx/backend-native';
+import { plugins as backendWebgpu } from '@rnnx/backend-webgpu';
 import { plugins as backends } from '@rnnx/backends';
 import { plugins as batchNormLstm } from '@rnnx/batch-norm-lstm';
 import { plugins as cells } from '@rnnx/cells';
@@ -51,6 +52,7 @@ const packages: Readonly<Record<string, readonly AnyPlugin[]>> = {
   '@rnnx/datasets': datasets,
   '@rnnx/backends': backends,
   '@rnnx/backend-native': backendNative,
+  '@rnnx/backend-webgpu': backendWebgpu,
 };
 
 const require = createRequire(import.meta.url);

@@ -1,7 +1,12 @@
 import { token } from './token.js';
 
 export type BackendStatus =
-  | { readonly available: true; readonly detail: string }
+  | {
+      readonly available: true;
+      readonly detail: string;
+      /** A GPU backend that found the processor in the GPU's place: `auto` passes it by. */
+      readonly emulated?: boolean;
+    }
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
 /** A tfjs backend with all kernels that training needs. */

@@ -22,7 +22,7 @@ describe('choice of the backend', () => {
     const { stdout } = await rnnx(folder.path, ['doctor']);
     expect(stdout)
       .to.match(/^ok {4}backend native: C\+\+ for \w+, \d+ threads?/m)
-      .and.to.match(/^ok {4}backend auto: takes native, the first that works of native, /m)
+      .and.to.match(/^ok {4}backend auto: takes native, the first that works of (webgpu, )?native, /m)
       .and.to.match(/^ok {4}native kernels: a training step ran without JavaScript on large tensors/m);
   });
 

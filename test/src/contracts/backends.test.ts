@@ -1,4 +1,5 @@
 import nativeBackends from '@rnnx/backend-native';
+import { webgpu } from '@rnnx/backend-webgpu';
 import { cpu, tensorflow, wasm } from '@rnnx/backends';
 import { backendContract } from '../kit/index.js';
 
@@ -18,3 +19,13 @@ for (const plugin of nativeBackends)
     variations: { threads: [1, 2] },
     invalid: [{ options: { threads: 0.5 }, code: 'RNNX_CONFIG_INVALID' }],
   });
+
+backendContract(webgpu, {
+  valid: [{ options: {} }],
+  variations: { adapter: ['no adapter of that name', 99], powerPreference: ['low-power'] },
+  invalid: [
+    { options: { adapter: -1 }, code: 'RNNX_CONFIG_INVALID' },
+    { options: { adapter: '' }, code: 'RNNX_CONFIG_INVALID' },
+    { options: { powerPreference: 'highest' }, code: 'RNNX_CONFIG_INVALID' },
+  ],
+});

@@ -1,0 +1,165 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Which GPU is wanted. */
+export interface AdapterChoice {
+  /** Part of its name, or its place in the list of adapters; `null` leaves it to the driver. */
+  readonly adapter: string | number | null;
+  readonly powerPreference: 'high-performance' | 'low-power';
+}
+
+export interface FoundAdapter {
+  readonly gpu: GPU;
+  readonly adapter: GPUAdapter;
+  /** Name and driver, as people know them. */
+  readonly detail: string;
+  /** The processor plays the GPU, or nothing is computed at all. */
+  readonly emulated: boolean;
+}
+
+export interface NoAdapter {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** Mesa's software Vulkan computes wrongly in older versions, or lacks what Dawn asks for. */
+const oldestSoftwareMesa = 25;
+const otherBackend = 'take another backend';
+const driverRemedy =
+  'install the vendor’s driver with Vulkan (Metal and D3D12 come with their systems), or take another backend';
+
+/** Finds the GPU that is wanted, through Dawn. Starts Dawn, but no device. */
+export async function findAdapter(choice: AdapterChoice): Promise<FoundAdapter | NoAdapter> {
+  const flags = extraFlags();
+  if (!flags.some((flag) => flag.startsWith('backend=')) && !driverInstalled())
+    return { reason: 'no Vulkan driver is installed', remedy: driverRemedy };
+  let dawn: typeof import('webgpu');
+  try {
+    dawn = await import('webgpu');
+  } catch (error) {
+    return {
+      reason: `the package webgpu does not load: ${firstLine(error)}`,
+      remedy: `npm install webgpu, on a system that it has a binary for (here: ${process.platform} ${process.arch})`,
+    };
+  }
+  Object.assign(globalThis, dawn.globals);
+  const named = await nameFlag(dawn, flags, choice.adapter);
+  if ('reason' in named) return named;
+  const gpu = instance(dawn, [...flags, ...named.flags]);
+  const wanted: GPURequestAdapterOptions = { powerPreference: choice.powerPreference };
+  const adapter = await gpu.requestAdapter(wanted);
+  if (adapter === null) {
+    const reduced = await gpu.requestAdapter({ ...wanted, featureLevel: 'compatibility' });
+    if (reduced === null) return { reason: 'no driver offers a GPU', remedy: driverRemedy };
+    return {
+      reason: `the driver of ${describe(reduced.info)} is too old: it offers only the compatibility subset`,
+      remedy: 'update the driver, or take another backend',
+    };
+  }
+  const { info } = adapter;
+  const mesa = Number(/llvmpipe.*?Mesa (\d+)\./.exec(info.description)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (mesa < oldestSoftwareMesa)
+    return {
+      reason: `${describe(info)} is too old: it needs Mesa ${oldestSoftwareMesa}`,
+      remedy: `update Mesa (Debian: from backports), or ${otherBackend}`,
+    };
+  return { gpu, adapter, detail: describe(info), emulated: info.isFallbackAdapter || isNull(info) };
+}
+
+const instances = new Map<string, GPU>();
+
+/** One of each kind in a process: it knows the drivers, and each new one looks for them anew. */
+function instance(dawn: typeof import('webgpu'), flags: readonly string[]): GPU {
+  const key = JSON.stringify([flags, process.env.VK_DRIVER_FILES]);
+  const gpu = instances.get(key) ?? dawn.create([...flags]);
+  instances.set(key, gpu);
+  return gpu;
+}
+
+/** Dawn's null backend takes every command and computes nothing: for measuring what the host needs. */
+export function isNull(info: GPUAdapterInfo): boolean {
+  return info.device === 'null-backend';
+}
+
+/** Whether there may be a GPU: a look at device files, that starts nothing. */
+export function gpuMayExist(): boolean {
+  if (extraFlags().length > 0 || process.platform !== 'linux') return true;
+  if (existsSync('/dev/nvidia0') || existsSync('/dev/dxg')) return driverInstalled();
+  try {
+    return readdirSync('/dev/dri').some((name) => name.startsWith('renderD')) && driverInstalled();
+  } catch {
+    return false;
+  }
+}
+
+/** Flags of Dawn from RNNX_WEBGPU_FLAGS, such as `backend=null`. */
+export function extraFlags(): string[] {
+  return (process.env.RNNX_WEBGPU_FLAGS ?? '').split(',').filter((flag) => flag !== '');
+}
+
+/** Where the Vulkan loader looks. Asked first, because Dawn writes warnings to standard error where there is none. */
+function driverInstalled(): boolean {
+  if (process.platform !== 'linux') return true;
+  const { env } = process;
+  const named = env.VK_DRIVER_FILES ?? env.VK_ICD_FILENAMES;
+  if (named) return named.split(':').some((file) => existsSync(file));
+  if (env.VK_ADD_DRIVER_FILES) return true;
+  const home = env.HOME ?? '/';
+  const folders = [
+    env.XDG_CONFIG_HOME ?? join(home, '.config'),
+    ...(env.XDG_CONFIG_DIRS ?? '/etc/xdg').split(':'),
+    '/etc',
+    '/usr/local/etc',
+    env.XDG_DATA_HOME ?? join(home, '.local/share'),
+    ...(env.XDG_DATA_DIRS ?? '/usr/local/share:/usr/share').split(':'),
+  ];
+  return folders.some((folder) => {
+    try {
+      return readdirSync(join(folder, 'vulkan/icd.d')).some((file) => file.endsWith('.json'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Dawn chooses by a part of the name, and tells the names when none fits. */
+async function nameFlag(
+  dawn: typeof import('webgpu'),
+  flags: readonly string[],
+  wanted: string | number | null,
+): Promise<{ readonly flags: readonly string[] } | NoAdapter> {
+  if (wanted === null) return { flags: [] };
+  const names = await adapterNames(dawn, flags);
+  const list = names.length === 0 ? 'there is none' : names.map((name, i) => `${i}: ${name}`).join(', ');
+  const remedy = `adapters here: ${list}`;
+  if (typeof wanted === 'string') {
+    const name = names.find((name) => name.toLowerCase().includes(wanted.toLowerCase()));
+    if (name === undefined) return { reason: `no adapter has "${wanted}" in its name`, remedy };
+    return { flags: [`adapter=${name}`] };
+  }
+  const name = names[wanted];
+  if (name === undefined) return { reason: `there is no adapter ${wanted}`, remedy };
+  // Dawn takes the first whose name contains the one given.
+  if (names.findIndex((other) => other.includes(name)) !== wanted)
+    return { reason: `adapter ${wanted} cannot be told from another of its name`, remedy };
+  return { flags: [`adapter=${name}`] };
+}
+
+async function adapterNames(dawn: typeof import('webgpu'), flags: readonly string[]): Promise<string[]> {
+  try {
+    // A name that no adapter has.
+    await instance(dawn, [...flags, 'adapter=\u0001']).requestAdapter();
+    return [];
+  } catch (error) {
+    return [...String((error as Error).message).matchAll(/name: '(.*)'/g)].map(([, name]) => name!);
+  }
+}
+
+function describe({ vendor, description, device }: GPUAdapterInfo): string {
+  if (device === 'null-backend') return 'Dawn’s null backend, which computes nothing';
+  return [device, description].filter((part) => part !== '').join(', ') || vendor || 'an unnamed GPU';
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}

@@ -1,0 +1,103 @@
+import { outOfMemory } from './device.js';
+
+/** Memory that may be held beyond the most that was ever in use at once. */
+const slack = 64 * 2 ** 20;
+const slackShare = 0.25;
+
+/**
+ * Buffers that go round, in place of tfjs's own manager: tfjs keeps every buffer for ever, searches lists, and takes sizes
+ * that the device does not have. Its users know the members of this class by name.
+ */
+export class Buffers {
+  numUsedBuffers = 0;
+  numFreeBuffers = 0;
+  numBytesUsed = 0;
+  numBytesAllocated = 0;
+  #mostUsed = 0;
+  readonly #free = new Map<string, GPUBuffer[]>();
+  readonly #used = new Set<GPUBuffer>();
+
+  constructor(private readonly device: GPUDevice) {}
+
+  /**
+   * Errors: RNNX_OUT_OF_MEMORY where the device has no buffers of this size.
+   *
+   * @param size bytes
+   * @param mappedAtCreation whether a new buffer is mapped; one that goes round is not
+   * @param reuse whether one that went round will do
+   */
+  acquireBuffer(size: number, usage: GPUBufferUsageFlags, mappedAtCreation = false, reuse = true): GPUBuffer {
+    const free = reuse ? this.#free.get(keyOf(size, usage)) : undefined;
+    let buffer = free?.pop();
+    if (buffer !== undefined) this.numFreeBuffers--;
+    else {
+      const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+      const most =
+        usage & GPUBufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
+      if (size > most) throw outOfMemory(`a tensor of ${size} bytes, where the device takes at most ${most}`);
+      buffer = this.device.createBuffer({ size, usage, mappedAtCreation });
+      this.numBytesAllocated += size;
+    }
+    this.#used.add(buffer);
+    this.numUsedBuffers++;
+    this.numBytesUsed += size;
+    this.#mostUsed = Math.max(this.#mostUsed, this.numBytesUsed);
+    return buffer;
+  }
+
+  /** @param reuse whether it may go round; else it is destroyed */
+  releaseBuffer(buffer: GPUBuffer, reuse = true): void {
+    if (!this.#used.delete(buffer)) return; // after `dispose`
+    const { size } = buffer;
+    this.numUsedBuffers--;
+    this.numBytesUsed -= size;
+    if (!reuse) {
+      this.#destroy(buffer);
+      return;
+    }
+    const key = keyOf(size, buffer.usage);
+    const free = this.#free.get(key);
+    if (free === undefined) this.#free.set(key, [buffer]);
+    else free.push(buffer);
+    this.numFreeBuffers++;
+    if (this.numBytesAllocated > this.#mostUsed * (1 + slackShare) + slack) this.#trim(key);
+  }
+
+  getNumUsedBuffers(): number {
+    return this.numUsedBuffers;
+  }
+
+  getNumFreeBuffers(): number {
+    return this.numFreeBuffers;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#used) buffer.destroy();
+    for (const buffers of this.#free.values()) for (const buffer of buffers) buffer.destroy();
+    this.#used.clear();
+    this.#free.clear();
+    this.numUsedBuffers = this.numFreeBuffers = this.numBytesUsed = this.numBytesAllocated = 0;
+  }
+
+  /** Frees unused buffers, of the sizes that were met first; none of the size that just came back. */
+  #trim(current: string): void {
+    const goal = this.#mostUsed;
+    for (const [key, buffers] of [...this.#free]) {
+      if (key === current) continue;
+      while (buffers.length > 0 && this.numBytesAllocated > goal) {
+        this.#destroy(buffers.pop()!);
+        this.numFreeBuffers--;
+      }
+      if (buffers.length === 0) this.#free.delete(key);
+    }
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    this.numBytesAllocated -= buffer.size;
+    buffer.destroy();
+  }
+}
+
+function keyOf(size: number, usage: number): string {
+  return `${size}_${usage}`;
+}

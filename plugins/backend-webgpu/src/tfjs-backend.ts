@@ -1,0 +1,80 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { FoundAdapter } from './adapter.js';
+import { Buffers } from './buffers.js';
+import { type Device, openDevice } from './device.js';
+
+interface TensorData {
+  values: tf.backend_util.BackendValues | null;
+  resource: GPUBuffer | null;
+  readonly dtype: tf.DataType;
+}
+
+/** What tfjs's WebGPU backend is made of, as far as it is used here. */
+export interface WebGpuBackend extends tf.KernelBackend {
+  readonly device: GPUDevice;
+  readonly queue: GPUQueue;
+  bufferManager: Buffers;
+  commandEncoder: GPUCommandEncoder | null;
+  computePassEncoder: GPUComputePassEncoder | null;
+  dispatchCountInPass: number;
+  readonly tensorMap: { get(id: object): TensorData; has(id: object): boolean };
+  /** Tensors that recorded commands read or write: their memory stays until these are submitted. */
+  commandQueueOwnedIds: WeakSet<object>;
+  read(id: object): Promise<tf.backend_util.BackendValues>;
+  makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.backend_util.BackendValues): tf.TensorInfo;
+  uploadToGPU(id: object): void;
+  disposeData(id: object, force?: boolean): boolean;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
+export interface StartedBackend extends WebGpuBackend {
+  readonly opened: Device;
+}
+
+type Constructor = new (device: GPUDevice, info: GPUAdapterInfo) => WebGpuBackend;
+
+/** Opens the adapter's device and makes tfjs's backend over it, not yet known to tfjs. */
+export async function createBackend(found: FoundAdapter): Promise<StartedBackend> {
+  // Before tfjs can see a GPU: else it registers a backend of its own.
+  const tfjs = (await import('@tensorflow/tfjs-backend-webgpu')) as unknown as { WebGPUBackend: Constructor };
+  exposeGpu(found.gpu);
+  const opened = await openDevice(found);
+
+  class Started extends tfjs.WebGPUBackend implements StartedBackend {
+    readonly opened = opened;
+
+    constructor() {
+      super(opened.gpu, found.adapter.info);
+      this.bufferManager = new Buffers(opened.gpu);
+    }
+
+    /** Where all that was recorded becomes known, an error on the device does too. */
+    override async read(id: object): Promise<tf.backend_util.BackendValues> {
+      opened.check();
+      try {
+        const values = await super.read(id);
+        opened.check();
+        return values;
+      } catch (error) {
+        throw opened.explain(error);
+      }
+    }
+
+    override dispose(): void {
+      super.dispose();
+      opened.gpu.destroy();
+    }
+  }
+
+  return new Started();
+}
+
+/** tfjs asks for `navigator.gpu`, which Node lacks. */
+function exposeGpu(gpu: GPU): void {
+  const host = globalThis as { navigator?: object };
+  if (host.navigator === undefined)
+    Object.defineProperty(host, 'navigator', { value: {}, configurable: true, writable: true });
+  Object.defineProperty(host.navigator, 'gpu', { value: gpu, configurable: true });
+}

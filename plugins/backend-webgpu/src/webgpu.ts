@@ -1,0 +1,109 @@
+import { type Backend, type BackendStatus, definePlugin, RnnxError, startBackend } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
+import { type AdapterChoice, extraFlags, findAdapter, isNull } from './adapter.js';
+import { createBackend, type StartedBackend } from './tfjs-backend.js';
+
+export type WebGpuOptions = AdapterChoice;
+
+const name = 'webgpu';
+
+class WebGpu implements Backend {
+  readonly tfjsName = name;
+
+  constructor(private readonly options: WebGpuOptions) {}
+
+  async probe(): Promise<BackendStatus> {
+    const found = await findAdapter(this.options);
+    if ('reason' in found) return { available: false, ...found };
+    const { emulated } = found;
+    const asked = this.options.powerPreference === 'low-power' ? ' (low power preferred)' : '';
+    const detail = `${found.detail}${asked}`;
+    return emulated
+      ? { available: true, emulated, detail: `${detail}; no GPU but software in its place, for tests` }
+      : { available: true, detail };
+  }
+
+  async activate(): Promise<void> {
+    const key = JSON.stringify([this.options, extraFlags()]);
+    if (current?.key !== key || current.backend.opened.failed) current = { key, backend: await this.#register() };
+    const computes = !isNull(current.backend.opened.info);
+    try {
+      await startBackend(name, computes ? tryOut : undefined);
+    } catch (cause) {
+      throw unavailable((cause as Error).message.split('\n')[0]!, 'update the driver, or take another backend', cause);
+    }
+  }
+
+  /** Opens the device and makes it known to tfjs, in place of one before, whose tensors are gone. */
+  async #register(): Promise<StartedBackend> {
+    const found = await findAdapter(this.options);
+    if ('reason' in found) throw unavailable(found.reason, found.remedy);
+    const backend = await createBackend(found);
+    if (tf.findBackendFactory(name) != null) tf.removeBackend(name);
+    tf.registerBackend(name, () => backend);
+    return backend;
+  }
+}
+
+/** The one that tfjs knows as `webgpu`, and what it was opened for. */
+let current: { readonly key: string; readonly backend: StartedBackend } | undefined;
+
+/** The backend that tfjs knows as `webgpu`, if it has been started. */
+export function webGpuBackend(): StartedBackend | undefined {
+  return current?.backend;
+}
+
+/** Some drivers take every command and compute nothing right. */
+async function tryOut(): Promise<void> {
+  const product = tf.tidy(() => tf.matMul(tf.fill([3, 5], 2), tf.fill([5, 7], 2)));
+  try {
+    const values = await product.data();
+    if (values.some((value) => value !== 20)) throw new Error(`the GPU computes 5 x 2 x 2 = ${values[0]}`);
+  } finally {
+    product.dispose();
+  }
+}
+
+function unavailable(got: string, remedy: string, cause?: unknown): RnnxError {
+  return new RnnxError('RNNX_BACKEND_UNAVAILABLE', 'The webgpu backend cannot run here', {
+    got,
+    expected: 'a GPU with a Vulkan, Metal or D3D12 driver',
+    remedy,
+    cause,
+  });
+}
+
+/**
+ * Training on a GPU through WebGPU: tfjs's WebGPU backend over Dawn, which comes inside the npm package `webgpu` and runs on
+ * any Vulkan, Metal or D3D12 driver. Memory is bounded, and errors of the device come to whoever reads.
+ *
+ * Environment: RNNX_WEBGPU_FLAGS (flags of Dawn, comma between them). Errors: RNNX_BACKEND_UNAVAILABLE without a usable GPU;
+ * later, from reads, RNNX_DEVICE_LOST, RNNX_OUT_OF_MEMORY and RNNX_BACKEND_FAILED.
+ */
+export const webgpu = definePlugin<'backend', WebGpuOptions>({
+  kind: 'backend',
+  name: 'webgpu',
+  summary: 'A GPU of any make through WebGPU (Vulkan, Metal, D3D12); nothing to install but its driver',
+  core: '^0.1.0',
+  paper: null,
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      adapter: {
+        description:
+          'Which GPU: part of its name, or its place among the adapters from 0; null takes the one that fits powerPreference',
+        type: ['string', 'integer', 'null'],
+        minLength: 1,
+        minimum: 0,
+        default: null,
+      },
+      powerPreference: {
+        description: 'Where there are several GPUs: the faster one, or the one that saves power',
+        enum: ['high-performance', 'low-power'],
+        default: 'high-performance',
+      },
+    },
+  },
+  create: (options) => new WebGpu(options),
+});
