@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import type { Cell, CellState } from '../contracts/cell.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
 import type { ModelConfig } from '../experiment/config.js';
-import type { AnyMinibatch } from './minibatch.js';
 
 /**
  * Parameters of a learned initial state (Cooijmans et al. 2016, below equation 4): one vector `[H]` for each state of a
@@ -22,15 +21,15 @@ export function initialStateSpecs({ initialState, hiddenSize }: ModelConfig, cel
  * @param weights of the layer
  */
 export function beginState(
+  { initialState }: ModelConfig,
   state: CellState,
   weights: Weights,
-  { start = 0 }: AnyMinibatch,
-): { readonly state: CellState; readonly learned: boolean } {
-  const entries = Object.entries(state);
-  if (start > 0 || !entries.some(([name]) => weights[`initial/${name}`])) return { state, learned: false };
-  const begun = entries.map(([name, tensor]) => {
+  { start = 0 }: { readonly start?: number },
+): CellState {
+  if (initialState === 'zero' || start > 0) return state;
+  const begun = Object.entries(state).map(([name, tensor]) => {
     const vector = weights[`initial/${name}`];
     return [name, vector === undefined ? tensor : tf.add(tensor, vector)] as const;
   });
-  return { state: Object.fromEntries(begun) as CellState, learned: true };
+  return Object.fromEntries(begun) as CellState;
 }

@@ -191,11 +191,8 @@ class StackedModel implements SequenceModel {
     const activations: PenaltyContext['activations'][number][] = [];
     for (const [layer, layout] of this.#layouts.entries()) {
       const scope = scoped(weights, `layer-${layer}`);
-      const start = beginState(state[layer] as CellState, scope, batch);
-      // A pass without gradients needs none of the state either.
-      const stateGradient = start.learned && options.phase === 'train';
-      const below = { variance, stateGradient };
-      const unrolled = unroll(this.#cell, layout, scope, x, start.state, plan, layer, below);
+      const begun = beginState(this.#config, state[layer] as CellState, scope, batch);
+      const unrolled = unroll(this.#cell, layout, scope, x, begun, plan, layer, variance);
       next.push(owned(unrolled.state));
       activations.push({ hidden: unrolled.hidden, output: unrolled.output });
       x = unrolled.output;

@@ -17,13 +17,6 @@ export interface UnrolledLayer {
   readonly state: CellState;
 }
 
-export interface UnrollOptions {
-  /** Variance of `x`, where a layer below has one. */
-  readonly variance?: tf.Tensor3D | undefined;
-  /** Whether a gradient with respect to the first state is asked for. */
-  readonly stateGradient?: boolean;
-}
-
 /**
  * Runs one layer over a sequence, whatever the cell: h_t and its kin for t = 1..T, with every perturbation of the plan at
  * its site. The input product of all steps is one matrix product. Call it inside a tidy scope.
@@ -31,6 +24,7 @@ export interface UnrollOptions {
  * Errors: RNNX_SHAPE_MISMATCH where a cell returns a state of another shape or name.
  *
  * @param x `[T, B, I]`
+ * @param variance of `x`, where a layer below has one
  * @param state the state before the first step, each `[B, H]`
  */
 export function unroll(
@@ -41,14 +35,13 @@ export function unroll(
   state: CellState,
   plan: SitePlan,
   layer: number,
-  { variance, stateGradient = false }: UnrollOptions = {},
+  variance?: tf.Tensor3D,
 ): UnrolledLayer {
   const operand = cell.moments?.input(x, variance);
   const mean = (operand?.mean ?? x) as tf.Tensor3D;
   const product = inputProduct(layout, weights, mean, plan, layer);
   const start = begin(state, plan, layer);
-  // The kernels give the first state no gradient.
-  const fused = stateGradient ? undefined : runFused(cell, layout, weights, product, start, plan, layer);
+  const fused = runFused(cell, layout, weights, product, start, plan, layer);
   if (fused !== undefined)
     return {
       ...fused,
@@ -96,8 +89,6 @@ function runFused(
 ): { hidden: tf.Tensor3D; state: CellState } | undefined {
   const { sequence } = fusedKernels();
   if (sequence === undefined || cell.fused === undefined) return undefined;
-  // The kernel gives the first state no gradient; a value at `initial` may be learned.
-  if (plan.has('initial', layer)) return undefined;
   const perturbations = plan.insideRecurrence(layer);
   if (perturbations === undefined) return undefined;
   const perturbed: Record<string, tf.Tensor> = { ...weights };
