@@ -7,6 +7,7 @@ import { type CheckpointName, findCheckpoint, readCheckpoint, writeCheckpoint } 
 import { checkIdentity, type DataIdentity } from './data-identity.js';
 import type { Environment } from './environment.js';
 import { type Fits, guarded, makeFolder, readJson, readJsonIfThere, unwritable, writeJson } from './files.js';
+import { lockFolder } from './lock.js';
 import { truncateMetrics } from './metrics.js';
 import { EventFile } from './tensorboard.js';
 
@@ -42,6 +43,7 @@ export class RunFolder {
   readonly path: string;
   #metrics: number | undefined;
   #events: EventFile | undefined;
+  #release: (() => void) | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -71,7 +73,8 @@ export class RunFolder {
    * Gets the folder ready for writing and returns the snapshot to go on from, if there is one. Metrics after it are
    * dropped: they will come again.
    *
-   * Errors: RNNX_RUN_UNWRITABLE, RNNX_CONFIG_UNREADABLE, RNNX_CHECKPOINT_CORRUPT, RNNX_CHECKPOINT_MISMATCH for other data.
+   * Errors: RNNX_RUN_UNWRITABLE, RNNX_RUN_BUSY, RNNX_CONFIG_UNREADABLE, RNNX_CHECKPOINT_CORRUPT, RNNX_CHECKPOINT_MISMATCH for
+   * other data.
    */
   async open(
     config: ExperimentConfig,
@@ -80,6 +83,7 @@ export class RunFolder {
   ): Promise<Snapshot | undefined> {
     const checkpoints = join(this.path, 'checkpoints');
     await makeFolder(checkpoints);
+    this.#release = lockFolder(this.path);
     await this.#removeLeftovers(checkpoints);
     const snapshot = await findCheckpoint(this.path, 'last');
     const earlier = await readJsonIfThere<RunRecord>(join(this.path, 'environment.json'), isRecord);
@@ -137,6 +141,8 @@ export class RunFolder {
     this.#events?.close();
     this.#metrics = undefined;
     this.#events = undefined;
+    this.#release?.();
+    this.#release = undefined;
   }
 
   #appendMetrics(event: object): void {
