@@ -49,7 +49,10 @@ function createProgram(finish: (code: number) => void): Command {
 
   withOptions(command('list', 'list what there is'), [configOption(), new Option('--json', 'as JSON')])
     .addArgument(new Argument('<what>').choices(listings))
-    .action(async (what, options) => finish(await (await import('./commands/list.js')).list(what, options)));
+    .argument('[filter]', 'part of a name, a pattern such as "music-jsb-*", or the key of a paper')
+    .action(async (what, filter, options) =>
+      finish(await (await import('./commands/list.js')).list(what, filter, options)),
+    );
 
   withOptions(command('describe', 'explain a plugin, preset or paper'), [configOption()])
     .argument('<name>', 'such as noisin, noise/gamma, quickstart')

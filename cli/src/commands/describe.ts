@@ -7,7 +7,7 @@ import {
   pluginKinds,
   RnnxError,
 } from '@rnnx/core';
-import { type Preset, presets } from '@rnnx/presets';
+import { describePublished, type Preset, presets, presetsOfPaper } from '@rnnx/presets';
 import { lookUpPreset, presetNames } from '../config/presets.js';
 import type { Discovered } from '../discovery/discover.js';
 import { table } from '../terminal/table.js';
@@ -70,23 +70,24 @@ function optionsTable({ schema }: AnyPlugin): string {
 
 function describePreset(preset: Preset | undefined): string[] {
   if (preset === undefined) return [];
-  const { paper, published } = preset;
-  const numbers = published.map(({ split, metric, value }) => `${split} ${metric} ${value}`).join(', ');
+  const { paper, published, choices = [] } = preset;
+  const numbers = published.map(describePublished).join(', ');
   const lines = [`preset ${preset.name}`, preset.title, preset.summary];
   if (preset.aliases !== undefined) lines.push(`also called ${preset.aliases.join(', ')}`);
   if (paper !== undefined) lines.push(`paper: ${paper.title}, ${paper.table}: ${paper.row}`);
   lines.push(published.length > 0 ? `published: ${numbers}` : 'nothing comparable is published');
+  for (const { name, text } of choices) lines.push(`our choice, ${name}: ${text}`);
   lines.push(`run: npx rnnx run --preset ${preset.name}`);
   return [`${lines.join('\n')}\n\n${JSON.stringify(preset.config, null, 2)}`];
 }
 
 function describePaper(key: string): string[] {
-  const rows = presets.filter(({ paper }) => paper?.key === key);
+  const rows = presetsOfPaper(key);
   if (rows.length === 0) return [];
   const cells = rows.map(({ name, paper, published }) => [
     name,
     `${paper!.table}: ${paper!.row}`,
-    published.map(({ split, value }) => `${split} ${value}`).join(', '),
+    published.map(describePublished).join(', '),
   ]);
   return [`paper ${key}: ${rows[0]!.paper!.title}\n\n${table(['preset', 'row', 'published'], cells)}`];
 }

@@ -1,9 +1,10 @@
-import { type Cell, definePlugin, type InitializerSpec } from '@rnnx/core';
+import { type Cell, definePlugin, type InitializerSpec, initializerOrNull } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { type InitOptions, initOptions, parameter } from './options.js';
 
 export interface LstmOptions extends InitOptions {
   readonly forgetBias: number | null;
+  readonly candidateInit: InitializerSpec | null;
 }
 
 /**
@@ -43,14 +44,18 @@ export const lstm = definePlugin<'cell', LstmOptions>({
         default: null,
         description: "start of the forget gate's bias (Jozefowicz et al. 2015 advise 1); null for that of the others",
       },
+      candidateInit: initializerOrNull(
+        "start of the candidate's block of the recurrent weights; null for recurrentInit",
+      ),
     },
   },
   create: (options) => createLstm(options),
 });
 
-function createLstm({ inputInit, recurrentInit, biasInit, forgetBias }: LstmOptions): Cell {
+function createLstm({ inputInit, recurrentInit, biasInit, forgetBias, candidateInit }: LstmOptions): Cell {
   const forgetStart: Record<number, InitializerSpec> =
     forgetBias === null ? {} : { 1: { name: 'constant', value: forgetBias } };
+  const candidateStart: Record<number, InitializerSpec> = candidateInit === null ? {} : { 2: candidateInit };
   return {
     sites: ['candidate', 'readout', 'cell'],
     stateNames: ['h', 'c'],
@@ -59,7 +64,7 @@ function createLstm({ inputInit, recurrentInit, biasInit, forgetBias }: LstmOpti
     build: (inputSize, hiddenSize) => ({
       parameters: [
         parameter('input', [inputSize, 4 * hiddenSize], 4, inputInit),
-        parameter('recurrent', [hiddenSize, 4 * hiddenSize], 4, recurrentInit),
+        parameter('recurrent', [hiddenSize, 4 * hiddenSize], 4, recurrentInit, candidateStart),
         parameter('bias', [4 * hiddenSize], 4, biasInit, forgetStart),
       ],
       inputWeight: 'input',

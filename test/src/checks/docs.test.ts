@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { coreVersion, errorCodes } from '@rnnx/core';
 import { expect } from 'chai';
 import { type DocumentedPlugin, documentedPlugins, renew, section, sectionOf } from './plugin-table.js';
+import { presetSections } from './preset-table.js';
 import { manifest, pluginFolders, read, root, trackedFiles } from './repository.js';
 
 const pages = readdirSync(`${root}docs`)
@@ -58,6 +59,11 @@ describe('documentation', () => {
         pages.every((page) => section(read(page), sectionOf(plugin)) === undefined),
       );
       expect(missing.map(({ plugin }) => sectionOf(plugin))).to.deep.equal([]);
+    });
+
+    it('are complete: every table of published numbers, and what was chosen for its paper', () => {
+      const page = read('docs/presets.md');
+      expect(presetSections().filter((name) => section(page, name) === undefined)).to.deep.equal([]);
     });
 
     it('would be seen to be stale', () => {

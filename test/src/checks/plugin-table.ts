@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type AnyPlugin, describeSchema, type OptionSchema, type Paper } from '@rnnx/core';
+import { presetSection } from './preset-table.js';
 import { pluginFolders, read, root } from './repository.js';
+import { table } from './table.js';
 
 export interface DocumentedPlugin {
   readonly plugin: AnyPlugin;
@@ -61,11 +63,6 @@ export function optionsTable({ schema }: AnyPlugin): string {
   return table(['Option', 'Values', 'Default', 'Meaning'], rows);
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
 /** What stands between `<!-- name:start -->` and `<!-- name:end -->`; `undefined` without the markers. */
 export function section(text: string, name: string): string | undefined {
   const [, rest] = text.split(`<!-- ${name}:start -->\n`);
@@ -81,9 +78,12 @@ export function renew(text: string, plugins: readonly DocumentedPlugin[]): strin
 
 function generate(name: string, plugins: readonly DocumentedPlugin[]): string {
   if (name === 'plugins') return pluginTable(plugins);
+  if (/^(presets|choices)\//.test(name)) return presetSection(name);
   const found = plugins.find(({ plugin }) => name === sectionOf(plugin));
   if (found === undefined)
-    throw new Error(`nothing is called "${name}"; a section is "plugins" or "options/<kind>/<name>"`);
+    throw new Error(
+      `nothing is called "${name}"; a section is "plugins", "options/<kind>/<name>", "presets/<paper>/<table>" or "choices/<paper>"`,
+    );
   return optionsTable(found.plugin);
 }
 

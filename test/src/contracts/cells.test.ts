@@ -13,7 +13,7 @@ const unfitStart = { options: { inputInit: { name: 'unifrom', scale: 1 } }, code
 cellContract(lstm, {
   backends: everyBackend,
   valid: [{ options: {}, carries: ['c'] }],
-  variations: { ...starts, forgetBias: [1] },
+  variations: { ...starts, forgetBias: [1], candidateInit: [{ name: 'identity', scale: 1 }] },
   invalid: [unfitStart, { options: { forgetBias: 'one' }, code: 'RNNX_CONFIG_INVALID' }],
 });
 

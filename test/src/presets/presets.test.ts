@@ -1,55 +1,58 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { plugins as cells } from '@rnnx/cells';
-import { expandVariants, type PluginRef, PluginRegistry, parseExperiment } from '@rnnx/core';
-import { plugins as distributions } from '@rnnx/distributions';
-import { plugins as dropout } from '@rnnx/dropout';
-import { plugins as noisin } from '@rnnx/noisin';
-import { type Preset, presets } from '@rnnx/presets';
+import { type Preset, presets, presetsOfPaper } from '@rnnx/presets';
 import { expect } from 'chai';
-import { stub } from '../core/experiment/fixtures.js';
+import { modelOf, parametersOf, parsed, presetNamed } from './registry.js';
 
-const byName = new Map(presets.map((preset) => [preset.name, preset]));
-type Options = Readonly<Record<string, unknown>>;
-const regularizers = (preset: Preset) => preset.config.regularizers as readonly (PluginRef & Options)[];
+const papers = [
+  'noisin',
+  'noise-based-regularizers',
+  'recurrent-batch-normalization',
+  'regularizing-recurrent-networks',
+] as const;
+const refs = ({ config }: Preset) => config.regularizers as readonly { readonly name: string }[];
 
 describe('presets', () => {
-  const registry = new PluginRegistry([
-    ...cells,
-    ...distributions,
-    ...dropout,
-    ...noisin,
-    stub('dataset', 'ptb'),
-    stub('dataset', 'grammar'),
-  ]);
-
   it('have unique names and aliases, and the name of their configuration', () => {
     const names = presets.flatMap((preset) => [preset.name, ...(preset.aliases ?? [])]);
     expect(new Set(names).size).to.equal(names.length);
     for (const preset of presets) expect(preset.config.name).to.equal(preset.name);
   });
 
+  it('are found by paper, table after table', () => {
+    expect(papers.map((key) => presetsOfPaper(key).length)).to.deep.equal([72, 26, 7, 40]);
+    expect(new Set(presetsOfPaper('noisin').map(({ paper }) => paper!.table))).to.deep.equal(
+      new Set(['Table 1', 'Table 2']),
+    );
+    expect(presetsOfPaper('nothing')).to.deep.equal([]);
+  });
+
   for (const preset of presets)
-    it(`${preset.name} is a valid experiment whose plugins accept their options`, () => {
-      for (const { config } of expandVariants(registry, parseExperiment(registry, preset.config)))
-        for (const ref of config.regularizers) expect(() => registry.create('regularizer', ref)).not.to.throw();
+    it(`${preset.name} is a valid experiment whose plugins accept their options and one another`, () => {
+      for (const config of parsed(preset)) expect(modelOf(config).specs).not.to.be.empty;
     });
+
+  it('name what they chose in one sentence each, none twice', () => {
+    for (const { name, choices = [] } of presets) {
+      expect(new Set(choices.map((choice) => choice.name)).size, name).to.equal(choices.length);
+      for (const { text } of choices) expect(text, `${name}: ${text}`).to.match(/^[A-Zλγ].{8,}\.$/);
+    }
+    for (const key of papers)
+      for (const { name, choices } of presetsOfPaper(key)) expect(choices, name).to.have.length.above(2);
+  });
 
   it('cover each size with and without dropout, eight noises and none', () => {
     const noises = ['gaussian', 'logistic', 'laplace', 'gamma', 'bernoulli', 'gumbel', 'beta', 'chi-square'];
-    for (const size of ['small', 'medium', 'large']) {
-      const stem = `noisin-ptb-${size}`;
+    const stems = ['ptb-small', 'ptb-medium', 'ptb-large', 'wikitext-2-medium', 'wikitext-2-large'];
+    for (const stem of stems.map((place) => `noisin-${place}`)) {
       for (const noise of noises) {
-        const plain = noise === 'gaussian' ? stem : `${stem}-${noise}`;
-        expect(regularizers(byName.get(plain)!)).to.have.length(1);
-        expect(regularizers(byName.get(plain)!)[0]).to.include({ name: 'noisin', distribution: noise });
-        expect(regularizers(byName.get(`${stem}-dropout-${noise}`)!).map((ref) => ref.name)).to.deep.equal([
-          'noisin',
-          'dropout',
-        ]);
+        const plain = presetNamed(noise === 'gaussian' ? stem : `${stem}-${noise}`);
+        expect(refs(plain)).to.have.length(1);
+        expect(refs(plain)[0]).to.include({ name: 'noisin', distribution: noise });
+        const both = refs(presetNamed(`${stem}-dropout-${noise}`)).map(({ name }) => name);
+        expect(both).to.deep.equal(['noisin', 'dropout']);
       }
-      expect(regularizers(byName.get(`${stem}-none`)!)).to.deep.equal([]);
-      expect(regularizers(byName.get(`${stem}-dropout`)!).map((ref) => ref.name)).to.deep.equal(['dropout']);
-      expect(byName.get(stem)!.aliases).to.deep.equal([`${stem}-gaussian`]);
+      expect(refs(presetNamed(`${stem}-none`))).to.deep.equal([]);
+      expect(refs(presetNamed(`${stem}-dropout`)).map(({ name }) => name)).to.deep.equal(['dropout']);
+      expect(presetNamed(stem).aliases).to.deep.equal([`${stem}-gaussian`]);
     }
   });
 
@@ -61,7 +64,7 @@ describe('presets', () => {
   });
 
   it('tie medium and large, with the learning-rate schedule of Zaremba et al.', () => {
-    const { config } = byName.get('noisin-ptb-large')!;
+    const { config } = presetNamed('noisin-ptb-large');
     expect(config.model).to.deep.include({ hiddenSize: 1500, layers: 2, tied: true });
     expect(config.training).to.deep.include({
       epochs: 55,
@@ -72,42 +75,45 @@ describe('presets', () => {
     });
     expect(config.training!.schedule).to.deep.equal({ name: 'zaremba', after: 14, factor: 1 / 1.15 });
   });
-});
 
-interface Target {
-  readonly paper: string;
-  readonly dataset: string;
-  readonly split: 'dev' | 'test';
-  readonly value: number;
-  readonly model: { readonly size: 'medium' | 'large'; readonly base: string };
-  readonly regularizer: { readonly noise: string | null; readonly gamma: number | null };
-}
+  it('start all four methods of a row of the ICLR submission alike, but the learned noise level', () => {
+    for (const activation of ['tanh', 'sigmoid', 'rectifier'])
+      for (const layers of [1, 2]) {
+        const rows = ['noisin', 'noisin-learned', 'dropout', 'none'].map(
+          (method) => presetNamed(`iclr-ptb-${layers}-${activation}-${method}`).config,
+        );
+        for (const { model, training } of rows) expect({ model, training }).to.deep.equal(pick(rows[0]!));
+      }
+  });
 
-/** The published numbers, transcribed independently; kept beside a checkout, not in it. */
-const transcript = new URL('../../../../shared/papers/targets.json', import.meta.url);
-
-describe('published numbers of the NOISIN presets', () => {
-  it('equal an independent transcript of table 1', function () {
-    if (!existsSync(transcript)) {
-      console.log('      no transcript of the papers beside this checkout: nothing to compare with');
-      return this.skip();
-    }
-    const targets = (JSON.parse(readFileSync(transcript, 'utf8')) as Target[]).filter(
-      ({ paper, dataset }) => paper === 'noisin' && dataset.startsWith('Penn Treebank'),
-    );
-    expect(targets).to.have.length(72);
-    for (const { model, regularizer, split, value } of targets) {
-      const noise = regularizer.noise ?? 'none';
-      const suffix =
-        model.base === 'lstm'
-          ? ({ gaussian: '' }[noise] ?? `-${noise}`)
-          : ({ none: '-dropout' }[noise] ?? `-dropout-${noise}`);
-      const name = `noisin-ptb-${model.size}${suffix}`;
-      const preset = byName.get(name)!;
-      const ours = preset.published.find((number) => number.split === (split === 'dev' ? 'valid' : 'test'));
-      expect(ours?.value, `${name} ${split}`).to.equal(value);
-      const ref = regularizers(preset).find(({ name: plugin }) => plugin === 'noisin');
-      expect(ref?.spread ?? null, `${name} spread`).to.equal(regularizer.gamma);
+  it('train the plain network of the music study like the one with a norm penalty, without it', () => {
+    for (const corpus of ['jsb', 'nottingham', 'piano-midi', 'muse-data']) {
+      const [plain, penalised] = ['rnn', 'nbr'].map((model) => presetNamed(`music-${corpus}-${model}`).config);
+      expect(pick(plain!)).to.deep.equal(pick(penalised!));
+      expect(plain!.regularizers).to.deep.equal([]);
     }
   });
+
+  // Counted by hand from the equations of the cells.
+  const counts: Readonly<Record<string, number>> = {
+    'noisin-wikitext-2-medium': 33_278 * 650 + 33_278 + 2 * (4 * 650 * (650 + 650) + 4 * 650),
+    'iclr-ptb-1-tanh-none': 2 * 10_000 * 256 + 10_000 + 256 * 256 + 256 * 256 + 256,
+    'iclr-ptb-2-tanh-noisin-learned': 2 * 10_000 * 256 + 10_000 + 2 * (2 * 256 * 256 + 256) + 2,
+    'iclr-wikitext-2-none': 2 * 33_278 * 200 + 33_278 + 2 * (4 * 200 * 400 + 4 * 200),
+    'rbn-mnist-lstm': 400 * (1 + 100) + 400 + 10 * 100 + 10 + 2 * 100,
+    'rbn-mnist-bn-lstm': 400 * (1 + 100) + 400 + 10 * 100 + 10 + 2 * 100 + 2 * 400 + 2 * 100,
+    'rbn-ptb-char-lstm': 50 * 50 + 4000 * (50 + 1000) + 4000 + 50 * 1000 + 50 + 2 * 1000,
+    'rbn-text8-bn-lstm': 27 * 27 + 8000 * (27 + 2000) + 8000 + 27 * 2000 + 27 + 2 * 2000 + 2 * 8000 + 2 * 2000,
+    'music-jsb-rnn': 200 * (88 + 200) + 200 + 88 * 200 + 88 + 200,
+    'music-jsb-fd': 400 * (88 + 400) + 400 + 88 * 400 + 88 + 400,
+    'music-muse-data-do': 600 * (88 + 600) + 600 + 88 * 600 + 88 + 600,
+  };
+  for (const [name, count] of Object.entries(counts))
+    it(`${name} has ${count.toLocaleString('en')} parameters`, () => {
+      for (const config of parsed(presetNamed(name))) expect(parametersOf(config)).to.equal(count);
+    });
 });
+
+function pick({ model, training }: Preset['config']): Pick<Preset['config'], 'model' | 'training'> {
+  return { model: model!, training: training! };
+}
