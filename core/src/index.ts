@@ -1,6 +1,7 @@
 export { startBackend } from './backend/start.js';
 export * from './contracts/backend.js';
 export * from './contracts/cell.js';
+export * from './contracts/cloze.js';
 export * from './contracts/dataset-provider.js';
 export * from './contracts/noise-distribution.js';
 export * from './contracts/parameters.js';
@@ -45,6 +46,7 @@ export { restoreWeights } from './training/run-state.js';
 export * from './training/schedules.js';
 export * from './training/snapshot.js';
 export * from './training/train.js';
+export { relabelEntities } from './training/windows/relabel-entities.js';
 export type { BatchWindow, WindowOptions, WindowPlan } from './training/windows/window-plan.js';
 export * from './validation.js';
 export * from './version.js';

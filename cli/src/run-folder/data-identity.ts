@@ -32,6 +32,8 @@ function meaningOf(task: Task): readonly unknown[] {
       return [task.size, task.likelihood];
     case 'classification':
       return [task.size, task.classes];
+    case 'cloze':
+      return [task.vocabulary.symbols, task.entities, task.answers];
   }
 }
 
@@ -52,6 +54,16 @@ function addSplit(hash: Hash, split: Split): void {
       hash.update(`labelled;${split.sequences.length};`);
       split.sequences.forEach(add);
       add(split.labels);
+      break;
+    case 'cloze':
+      hash.update(
+        `cloze;${split.examples.length};${split.withReplacement ?? false};${split.shuffleEntities ?? false};`,
+      );
+      for (const { passage, question, answer } of split.examples) {
+        add(passage);
+        add(question);
+        hash.update(`${answer};`);
+      }
   }
 }
 

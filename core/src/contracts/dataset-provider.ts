@@ -1,3 +1,4 @@
+import type { ClozeSplit, ClozeTask } from './cloze.js';
 import { token } from './token.js';
 
 /** Symbols by index and back. */
@@ -43,7 +44,7 @@ export interface ClassificationTask {
   readonly metric: 'error-rate';
 }
 
-export type Task = LanguageTask | FrameTask | ClassificationTask;
+export type Task = LanguageTask | FrameTask | ClassificationTask | ClozeTask;
 
 export interface TokenSplit {
   readonly kind: 'tokens';
@@ -71,7 +72,7 @@ export interface LabelledSplit {
   readonly labels: Int32Array;
 }
 
-export type Split = TokenSplit | FrameSplit | LabelledSplit;
+export type Split = TokenSplit | FrameSplit | LabelledSplit | ClozeSplit;
 export type SplitName = 'train' | 'valid' | 'test';
 
 export interface Dataset {

@@ -5,7 +5,7 @@ import type { Tensor } from '@tensorflow/tfjs';
  *
  * - `embedding` (model): rows of the embedding table, whole word types (Gal); value `[V]`, or `[B, V]` by example
  * - `input`: x_t as it enters the input product, `[B, I]`
- * - `initial`: h_0, where the state begins at zero; value `[1, 1|B, H]`
+ * - `initial`: h_0, where the state begins, on top of a learned first state; value `[1, 1|B, H]`
  * - `recurrent`: h_{t-1} as it enters the recurrent product; the carried state is untouched, `[B, H]`
  * - `preactivation.input`, `preactivation.recurrent`: the two products, `[B, G·H]`
  * - `candidate`: g_t, `[B, H]`
@@ -14,6 +14,8 @@ import type { Tensor } from '@tensorflow/tfjs';
  * - `hidden`: h_t, going up and onward (NOISIN), `[B, H]`
  * - `output`: h_t going up only (Zaremba), `[B, H]`
  * - `weights.input`, `weights.recurrent`, `weights.output` (model): the matrices themselves
+ * - `attention` (model): each product under a tanh of a reader's attention, `[T, B, H]` or, once a sequence, `[B, H]`;
+ *   `map` only
  */
 export const sites = [
   'embedding',
@@ -30,6 +32,7 @@ export const sites = [
   'weights.input',
   'weights.recurrent',
   'weights.output',
+  'attention',
 ] as const;
 
 export type Site = (typeof sites)[number];
@@ -49,11 +52,13 @@ export interface MapContext {
    * the first up to but not including the end. Absent where it is all of them.
    */
   readonly columns?: readonly [first: number, end: number];
+  /** For `attention`: which of the model's `attention` terms this is. */
+  readonly term?: string;
 }
 
 interface Place {
   readonly site: Site;
-  /** Layer from 0 at the input; absent for `embedding` and `weights.output`. */
+  /** Layer from 0 at the input; absent for `embedding`, `weights.output` and `attention`. */
   readonly layer?: number;
   /** For the weight sites of cells with several recurrent matrices: which one. Default: all. */
   readonly weight?: string;

@@ -22,6 +22,16 @@ export interface ModelShape {
   readonly layers: readonly LayerShape[];
   /** Shape of the output weight: `[outputs, hiddenSize]` (row per output). */
   readonly outputWeight: readonly [number, number];
+  /** What enters a tanh in the attention; only models with the site `attention` have it. */
+  readonly attention?: readonly AttentionTerm[];
+}
+
+/** One of the products that are summed under a tanh of the attention. */
+export interface AttentionTerm {
+  /** As `MapContext.term` names it. */
+  readonly name: string;
+  /** H: its width. */
+  readonly size: number;
 }
 
 export interface LayerShape {

@@ -1,4 +1,5 @@
 import type { CellLayout } from '../contracts/cell.js';
+import type { ClozeTask } from '../contracts/cloze.js';
 import type { Task } from '../contracts/dataset-provider.js';
 import type { LayerShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
@@ -28,8 +29,11 @@ export function layerShape(layout: CellLayout, inputSize: number, hiddenSize: nu
   };
 }
 
+/** What a stack of layers serves. */
+export type StackedTask = Exclude<Task, ClozeTask>;
+
 /** Widths of the first layer's input (`undefined`: the embedding's) and of the output layer, as a task asks for them. */
-export function taskWidths(task: Task): { readonly input: number | undefined; readonly output: number } {
+export function taskWidths(task: StackedTask): { readonly input: number | undefined; readonly output: number } {
   switch (task.kind) {
     case 'language-model':
       return { input: undefined, output: task.vocabulary.symbols.length };

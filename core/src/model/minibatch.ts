@@ -33,11 +33,30 @@ export interface LabelledMinibatch extends Extent {
   readonly labels: Int32Array;
 }
 
+/** Token sequences side by side, time-major. */
+export interface TokenBlock {
+  /** Of the longest. */
+  readonly steps: number;
+  /** `[T·B]`; 0 after the end of a sequence. */
+  readonly inputs: Int32Array;
+  /** `[T·B]`: 1 is a token, 0 is padding; `null`: no padding. */
+  readonly mask: Float32Array | null;
+}
+
+/** Minibatch of cloze questions on the host; its own tokens are those of the passages. */
+export interface ClozeMinibatch extends Extent, TokenBlock {
+  readonly kind: 'cloze';
+  readonly question: TokenBlock;
+  /** `[B]`: place of each answer among the task's `answers`. */
+  readonly answers: Int32Array;
+}
+
 /** Which minibatches a split of each kind is cut into; a new kind of split adds a line here. */
 export interface MinibatchKinds {
   readonly tokens: Minibatch;
   readonly frames: Minibatch;
   readonly labelled: LabelledMinibatch;
+  readonly cloze: ClozeMinibatch;
 }
 
 /** Minibatches of a split. */

@@ -16,7 +16,7 @@ export interface Owned {
 }
 
 /** First parts of the model's own parameter names. */
-const reserved = /^(embedding|output|statistics|layer-\d+)$/;
+const reserved = /^(embedding|output|statistics|attention|joint|layer-\d+)$/;
 
 /** Gives each regularizer a name of its own (`dropout`, `dropout-2`) and asks for its parameters. */
 export function ownRegularizers(regularizers: readonly NamedRegularizer[], shape: ModelShape): Owned[] {

@@ -2,19 +2,24 @@ import * as tf from '@tensorflow/tfjs';
 import type { Cell, CellLayout, CellState } from '../contracts/cell.js';
 import type { Task } from '../contracts/dataset-provider.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
-import type { ModelShape, MonteCarlo, PenaltyContext, PerturbContext } from '../contracts/regularizer.js';
+import type { ModelShape, MonteCarlo, PenaltyContext } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { ModelConfig } from '../experiment/config.js';
-import { SitePlan } from '../recurrence/site-plan.js';
+import type { Rng } from '../random/rng.js';
+import type { SitePlan } from '../recurrence/site-plan.js';
 import { unroll } from '../recurrence/unroll.js';
+import { AttentiveReader } from './attentive-reader.js';
+import { differentiate, type Forward, initializeAll, reportAll, resultOf, tidied } from './differentiate.js';
+import { embedTokens } from './embedding.js';
 import { beginState, initialStateSpecs } from './initial-state.js';
-import { type InitializerSpec, initializeParameter } from './initializers.js';
-import { checkTying, layerShape, taskWidths } from './layout.js';
+import type { InitializerSpec } from './initializers.js';
+import { checkTying, layerShape, type StackedTask, taskWidths } from './layout.js';
 import { likelihoods, naturalParameters } from './likelihoods.js';
 import type { AnyMinibatch, LabelledMinibatch, Minibatch } from './minibatch.js';
 import type { GradientResult, ModelState, PassOptions, PassResult, SequenceModel } from './model.js';
 import { averageCopies, tileCopies } from './monte-carlo.js';
 import { outputBias, outputWeight, scoreEveryStep, scoreSequenceEnds, stepOf } from './output.js';
+import { planPerturbations, tileMask } from './perturbations.js';
 import { combineMonteCarlo, type NamedRegularizer, type Owned, ownRegularizers, scoped } from './regularizers.js';
 
 export interface SequenceModelOptions {
@@ -33,21 +38,18 @@ export interface SequenceModelOptions {
  * initial state is learned, `output/weight` `[O, H]` (absent when tied: the embedding serves), `output/bias` `[O]`,
  * `<regularizer>/<name>`.
  *
+ * Cloze questions get an `AttentiveReader` instead.
+ *
  * Errors: RNNX_OPTION_CONFLICT where tied weights do not fit; RNNX_SHAPE_MISMATCH; those of the regularizers'
  * perturbations, at the first pass.
  */
 export function createSequenceModel(options: SequenceModelOptions): SequenceModel {
-  return new StackedModel(options);
-}
-
-interface Forward extends Pick<PassResult, 'nll' | 'errors'> {
-  readonly state: ModelState;
-  readonly activations: PenaltyContext['activations'];
-  readonly mask: tf.Tensor | undefined;
+  const { task } = options;
+  return task.kind === 'cloze' ? new AttentiveReader({ ...options, task }) : new StackedModel({ ...options, task });
 }
 
 class StackedModel implements SequenceModel {
-  readonly task: Task;
+  readonly task: StackedTask;
   readonly shape: ModelShape;
   readonly specs: readonly ParameterSpec[];
   readonly monteCarlo: MonteCarlo;
@@ -57,7 +59,7 @@ class StackedModel implements SequenceModel {
   readonly #layouts: readonly CellLayout[];
   readonly #regularizers: readonly Owned[];
 
-  constructor({ config, task, cell, regularizers }: SequenceModelOptions) {
+  constructor({ config, task, cell, regularizers }: SequenceModelOptions & { readonly task: StackedTask }) {
     this.task = task;
     this.#cell = cell;
     this.#config = config;
@@ -96,16 +98,8 @@ class StackedModel implements SequenceModel {
     this.specs = specs;
   }
 
-  initialize(rng: Parameters<SequenceModel['initialize']>[0]): Record<string, tf.Tensor> {
-    // Tidy, so that an initialiser that does not suit leaves no tensor behind.
-    return tf.tidy(() => {
-      const weights: Record<string, tf.Tensor> = {};
-      for (const spec of this.specs) {
-        const values = initializeParameter(spec, this.#config.init, rng.stream(spec.name));
-        weights[spec.name] = tf.tensor(values, [...spec.shape]);
-      }
-      return weights;
-    });
+  initialize(rng: Rng): Record<string, tf.Tensor> {
+    return initializeAll(this.specs, this.#config.init, rng);
   }
 
   initialState(batch: number): ModelState {
@@ -117,13 +111,7 @@ class StackedModel implements SequenceModel {
   }
 
   report(weights: Weights): Record<string, tf.Tensor> {
-    return tf.tidy(() => {
-      const report: Record<string, tf.Tensor> = {};
-      for (const { owner, regularizer } of this.#regularizers)
-        for (const [name, value] of Object.entries(regularizer.report?.(scoped(weights, owner)) ?? {}))
-          report[`${owner}/${name}`] = tf.clone(value);
-      return report;
-    });
+    return reportAll(this.#regularizers, weights);
   }
 
   lossAndGradients(
@@ -133,26 +121,9 @@ class StackedModel implements SequenceModel {
     lossScale: number,
     options: PassOptions,
   ): GradientResult {
-    const names = this.specs.map(({ name }) => name);
-    return tidied(() => {
-      let forward: Forward | undefined;
-      const { value, grads } = tf.engine().gradients(
-        () => {
-          forward = this.#forward(weights, batch, state, options);
-          // The engine frees what the differentiated function does not return.
-          tf.keep(forward.nll);
-          if (forward.errors) tf.keep(forward.errors);
-          for (const layer of forward.state) for (const tensor of Object.values(layer)) tf.keep(tensor);
-          return this.#addPenalties(tf.mul(forward.nll, lossScale), weights, forward, options);
-        },
-        names.map((name) => weights[name]!),
-        undefined,
-        true,
-      );
-      const gradients: Record<string, tf.Tensor> = {};
-      for (const [i, name] of names.entries()) gradients[name] = grads[i] ?? tf.zerosLike(weights[name]!);
-      return { loss: value as tf.Scalar, gradients, ...resultOf(forward!) };
-    });
+    const { specs, shape } = this;
+    const forward = () => this.#forward(weights, batch, state, options);
+    return differentiate({ specs, weights, shape, regularizers: this.#regularizers, forward, lossScale, options });
   }
 
   score(weights: Weights, batch: AnyMinibatch, state: ModelState, options: PassOptions): PassResult {
@@ -184,7 +155,9 @@ class StackedModel implements SequenceModel {
   /** Runs the layers; `top` is what reaches the output layer, `[T, K·B, H]`, with its variance where the cell has one. */
   #run(weights: Weights, batch: Minibatch | LabelledMinibatch, state: ModelState, options: PassOptions) {
     const rows = batch.batch * options.copies;
-    const plan = this.#plan(weights, batch, rows, options);
+    const { steps, start = 0 } = batch;
+    const extent = { steps, rows, start, mask: maskOf(batch, options.copies) };
+    const plan = planPerturbations(this.#regularizers, this.shape, weights, extent, options);
     let x = this.#inputs(weights, batch, options.copies, plan);
     let variance: tf.Tensor3D | undefined;
     const next: CellState[] = [];
@@ -212,7 +185,7 @@ class StackedModel implements SequenceModel {
       const scored = scoreSequenceEnds({ ...output, weights }, batch, options);
       return { ...scored, state: next, activations, mask: maskOf(batch, options.copies) };
     }
-    if (task.kind === 'classification' || batch.kind === 'labelled') throw unfit(task, batch);
+    if (task.kind === 'classification' || batch.kind === 'labelled' || batch.kind === 'cloze') throw unfit(task, batch);
     const { state: next, activations, ...output } = this.#run(weights, batch, state, options);
     const likelihood = likelihoods[task.kind === 'language-model' ? 'categorical' : task.likelihood];
     const width = task.kind === 'language-model' ? undefined : task.size;
@@ -226,71 +199,18 @@ class StackedModel implements SequenceModel {
       const frames = tileCopies(batch.inputs, batch.steps, batch.batch, this.task.size, copies);
       return tf.reshape(frames, [batch.steps, rows, this.task.size]);
     }
-    const ids = tileCopies(batch.inputs, batch.steps, batch.batch, undefined, copies) as tf.Tensor1D; // [T·K·B]
-    let embedded = tf.gather(weights.embedding!, ids);
-    const scale = plan.embeddingScale();
-    if (scale !== undefined)
-      embedded = tf.mul(embedded, tf.expandDims(scaleOfTokens(scale, ids, rows, batch.steps), 1));
-    return tf.reshape(embedded, [batch.steps, rows, -1]);
-  }
-
-  #plan(weights: Weights, data: Minibatch | LabelledMinibatch, batch: number, options: PassOptions): SitePlan {
-    const { phase, rng, observe, copies } = options;
-    const { steps, start = 0 } = data;
-    const mask = maskOf(data, copies);
-    const perturbations = this.#regularizers.flatMap(({ owner, regularizer }) => {
-      const context: PerturbContext = {
-        phase,
-        model: this.shape,
-        batch,
-        steps,
-        start,
-        rng: rng.stream(owner),
-        parameters: scoped(weights, owner),
-        statistics: phase === 'train' ? {} : scoped(weights, `statistics/${owner}`),
-        ...(mask && { mask }),
-        ...(observe && { observe: (name, value) => observe(`${owner}/${name}`, tf.keep(tf.clone(value))) }),
-      };
-      return regularizer.perturb(context).map((perturbation) => ({ owner, perturbation }));
-    });
-    const here = perturbations.filter(({ perturbation }) => perturbation.site !== 'initial' || start === 0);
-    return new SitePlan(here, this.shape, steps, batch);
-  }
-
-  #addPenalties(loss: tf.Tensor, weights: Weights, forward: Forward, { phase }: PassOptions): tf.Scalar {
-    let total = loss;
-    for (const { owner, regularizer } of this.#regularizers) {
-      const penalty = regularizer.penalty?.({
-        phase,
-        model: this.shape,
-        weights,
-        parameters: scoped(weights, owner),
-        activations: forward.activations,
-        ...(forward.mask && { mask: forward.mask }),
-      });
-      if (penalty !== undefined) total = tf.add(total, penalty);
-    }
-    return total as tf.Scalar;
+    return embedTokens(weights.embedding!, batch.inputs, batch.steps, batch.batch, copies, plan);
   }
 }
 
 /** `[T, K·B]`, or `undefined` where every prediction counts. */
 function maskOf({ mask, steps, batch }: Minibatch | LabelledMinibatch, copies: number): tf.Tensor | undefined {
-  return mask === null ? undefined : tf.tile(tf.tensor2d(mask, [steps, batch]), [1, copies]);
-}
-
-/** `tf.tidy` for results whose type it cannot express. */
-function tidied<T>(run: () => T): T {
-  return tf.tidy(() => run() as unknown as tf.TensorContainer) as unknown as T;
+  return tileMask(mask, steps, batch, copies);
 }
 
 /** A state that the caller may dispose even where a cell passed a tensor of the previous one on. */
 function owned(state: CellState): CellState {
   return Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, tf.clone(tensor)])) as CellState;
-}
-
-function resultOf({ nll, errors, state }: Forward): PassResult {
-  return { nll, ...(errors && { errors }), state };
 }
 
 function unfit(task: Task, batch: AnyMinibatch): RnnxError {
@@ -299,12 +219,4 @@ function unfit(task: Task, batch: AnyMinibatch): RnnxError {
     expected: 'labelled sequences for classification, a target at every step otherwise',
     remedy: 'correct the dataset plugin, or cut minibatches with trainingWindows or evaluationWindows',
   });
-}
-
-/** Scale of each token, `[T·K·B]`, from one by word type for all examples, `[V]`, or for each, `[K·B, V]`. */
-function scaleOfTokens(scale: tf.Tensor, ids: tf.Tensor1D, rows: number, steps: number): tf.Tensor {
-  if (scale.rank === 1) return tf.gather(scale, ids);
-  const vocabulary = scale.shape[1]!;
-  const offsets = tf.tile(tf.range(0, rows * vocabulary, vocabulary, 'int32'), [steps]);
-  return tf.gather(tf.reshape(scale, [-1]), tf.add(offsets, ids));
 }

@@ -28,7 +28,7 @@ export function checkPerturbation(
   };
   if (!sites.includes(site)) refuse(`unknown site.${didYouMean(site, sites)}`, site, sites.join(', '));
   if (!kinds.includes(kind)) refuse('unknown kind', kind, kinds.join(', '));
-  const ofModel = site === 'embedding' || site === 'weights.output';
+  const ofModel = site === 'embedding' || site === 'weights.output' || site === 'attention';
   if (ofModel !== (perturbation.layer === undefined))
     refuse(`site "${site}"`, `layer ${perturbation.layer}`, ofModel ? 'no layer' : 'a layer');
   const layer = ofModel ? undefined : model.layers[perturbation.layer!];
@@ -56,6 +56,17 @@ export function checkPerturbation(
         remedy: 'remove the regularizer, or take a token data set',
       },
     );
+  if (site === 'attention' && model.attention === undefined)
+    throw new RnnxError(
+      'RNNX_SITE_UNSUPPORTED',
+      `Regularizer "${owner}" acts on an attention, which there is none of`,
+      {
+        got: site,
+        expected: 'a reader of cloze questions',
+        remedy: 'remove the regularizer, or take a data set of cloze questions',
+      },
+    );
+  if (site === 'attention' && kind !== 'map') refuse(`kind "${kind}" at site "attention"`, kind, 'map');
   if (kind === 'retain' && site !== 'hidden' && site !== 'cell')
     refuse(`kind "retain" at site "${site}"`, site, 'a state: hidden or cell');
   if (site === 'embedding' && kind !== 'scale') refuse(`kind "${kind}" at site "embedding"`, kind, 'scale');

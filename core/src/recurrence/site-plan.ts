@@ -123,6 +123,14 @@ export class SitePlan {
     return scale;
   }
 
+  /** A term of the attention, `[T, B, H]` (`t` undefined) or once a sequence, `[B, H]` (`t` 0). */
+  attention(term: string, x: tf.Tensor, t: 0 | undefined): tf.Tensor {
+    let current = x;
+    for (const { perturbation } of this.#at('attention', undefined))
+      if (perturbation.kind === 'map') current = perturbation.map(current, { layer: -1, t, term });
+    return current;
+  }
+
   #at(site: Site, layer: number | undefined): readonly Entry[] {
     return this.#entries.get(place(site, layer)) ?? [];
   }

@@ -2,6 +2,7 @@ import type { Split, Task } from '../contracts/dataset-provider.js';
 import type { EvaluationConfig } from '../experiment/config.js';
 import type { BatchOf } from '../model/minibatch.js';
 import type { Rng } from '../random/rng.js';
+import { clozeWindows } from './windows/cloze.js';
 import { frameWindows } from './windows/frames.js';
 import { labelledWindows } from './windows/labelled.js';
 import { tokenWindows } from './windows/tokens.js';
@@ -12,6 +13,7 @@ const windows: { readonly [K in Split['kind']]: Windows<Extract<Split, { kind: K
   tokens: tokenWindows,
   frames: frameWindows,
   labelled: labelledWindows,
+  cloze: clozeWindows,
 };
 
 /**

@@ -2,7 +2,6 @@ import type { ClozeExample, ClozeSplit, ClozeTask } from '../../contracts/cloze.
 import type { Task } from '../../contracts/dataset-provider.js';
 import { RnnxError } from '../../errors.js';
 import type { ClozeMinibatch, TokenBlock } from '../../model/minibatch.js';
-import type { Rng } from '../../random/rng.js';
 import { relabelEntities } from './relabel-entities.js';
 import { disagree, groupsOf, refuseSegments, type WindowPlan, type Windows } from './window-plan.js';
 
@@ -18,7 +17,10 @@ export const clozeWindows: Windows<ClozeSplit> = {
   training(split, task, options, order, name) {
     refuseSegments(options, split, name);
     const cloze = check(split, task, name);
-    const longest = split.examples.reduce((most, { passage, question }) => Math.max(most, passage.length, question.length), 0);
+    const longest = split.examples.reduce(
+      (most, { passage, question }) => Math.max(most, passage.length, question.length),
+      0,
+    );
     if (options.bptt < longest)
       throw new RnnxError('RNNX_OPTION_CONFLICT', 'A reader back-propagates through whole passages', {
         got: `training.bptt ${options.bptt} and a passage of ${longest} tokens in the split "${name}"`,

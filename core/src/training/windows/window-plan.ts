@@ -70,7 +70,8 @@ export function refuseSegments({ segments }: WindowOptions, split: Pick<Split, '
 export function disagree(name: string, split: string, task: string): RnnxError {
   return new RnnxError('RNNX_SHAPE_MISMATCH', `The split "${name}" does not fit the dataset's task`, {
     got: `${split} for a task of kind "${task}"`,
-    expected: 'tokens for language models, frames for frame tasks, labelled sequences for classification',
+    expected:
+      'tokens for language models, frames for frame tasks, labelled sequences for classification, questions for cloze',
     remedy: 'correct the dataset plugin',
   });
 }

@@ -1,4 +1,4 @@
-import type { ClassificationTask, Dataset, FrameTask, LanguageTask, Split, Task } from '@rnnx/core';
+import type { ClassificationTask, ClozeTask, Dataset, FrameTask, LanguageTask, Split, Task } from '@rnnx/core';
 import { invariant } from '../contract.js';
 import { fail } from '../outcome.js';
 import { show } from '../subject.js';
@@ -56,7 +56,23 @@ function checkTokens(split: Split, { vocabulary }: LanguageTask, what: string): 
 function checkSplit(split: Split, task: Task, what: string): void {
   if (task.kind === 'language-model') checkTokens(split, task, what);
   else if (task.kind === 'frames') checkFrames(split, task, what);
+  else if (task.kind === 'cloze') checkQuestions(split, task, what);
   else checkLabelled(split, task, what);
+}
+
+function checkQuestions(split: Split, { vocabulary, entities, answers }: ClozeTask, what: string): void {
+  if (split.kind !== 'cloze') fail(`${what} has ${split.kind}, though the task is cloze questions`);
+  if (split.examples.length === 0) fail(`${what} is empty`);
+  const size = vocabulary.symbols.length;
+  for (const token of [...entities, ...answers])
+    if (!(token >= 0 && token < size)) fail(`${what}: ${token} is no token, the vocabulary has ${size}`);
+  const possible = new Set(answers);
+  for (const [n, { passage, question, answer }] of split.examples.entries()) {
+    if (passage.length === 0 || question.length === 0) fail(`${what}: question ${n} is empty or has no passage`);
+    for (const token of [...passage, ...question])
+      if (!(token >= 0 && token < size)) fail(`${what}: question ${n} has token ${token}, the vocabulary has ${size}`);
+    if (!possible.has(answer)) fail(`${what}: question ${n} has answer ${answer}, which is none`);
+  }
 }
 
 function checkClasses({ classes, metric }: ClassificationTask, what: string): void {

@@ -38,8 +38,11 @@ export class DatasetSubject extends Subject<'dataset', DatasetCase> {
 
 /** Everything in a data set, as text. */
 export function describe({ name, task, splits, floor, notes }: Dataset): string {
-  const vocabulary = task.kind === 'language-model' ? task.vocabulary.symbols : undefined;
-  const contents = Object.entries(splits).map(([split, content]) => [split, hash(content)]);
+  const vocabulary = 'vocabulary' in task ? task.vocabulary.symbols : undefined;
+  const contents = Object.entries(splits).map(([split, content]) => {
+    const drawn = content.kind === 'cloze' && [content.withReplacement, content.shuffleEntities].map(Boolean);
+    return [split, hash(content), ...(drawn || [])];
+  });
   return JSON.stringify([name, { ...task, vocabulary }, contents, floor, notes]);
 }
 
@@ -51,6 +54,8 @@ function partsOf(split: Split): readonly (Int32Array | Float32Array)[] {
       return split.sequences;
     case 'labelled':
       return [...split.sequences, split.labels];
+    case 'cloze':
+      return split.examples.flatMap(({ passage, question, answer }) => [passage, question, Int32Array.of(answer)]);
   }
 }
 
