@@ -27,6 +27,7 @@ describe('parseExperiment', () => {
       epsilon: 1e-8,
     });
     expect(config.seeds).to.deep.equal([1]);
+    expect([config.model.initialState, config.training.segments]).to.deep.equal(['zero', 'streamed']);
     expect(config.backend).to.equal('auto');
     expect(config.evaluation.batchSize).to.equal(1);
   });
@@ -210,6 +211,7 @@ describe('parseExperiment', () => {
       { training: { optimizer: { name: 'momentum', momentum: 0, nesterov: true } } },
       /nesterov/,
     ],
+    ['shuffled segments that carry a state', { training: { segments: 'shuffled' } }, /segments/],
   ];
   for (const [what, value, summary] of conflicts)
     it(`refuses ${what}`, () => {
