@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Site } from '../contracts/perturbation.js';
+import type { OptimizerKernels } from '../training/optimizers/kernels.js';
 
 /** A recurrence that backends may know as one kernel for a whole sequence. Equations: the cell's docstring. */
 export type FusedCell =
@@ -42,6 +43,7 @@ export interface FusedSequence {
 export interface FusedKernels {
   /** Host numbers for `Rng`. */
   readonly fills?: RandomFills;
+  readonly optimizer?: OptimizerKernels;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /**
    * -log softmax(h Vᵀ + b) at the labels, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[V, H]` and bias

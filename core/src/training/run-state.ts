@@ -6,7 +6,7 @@ import type { Rng } from '../random/rng.js';
 import { extendAverage } from './optimizers/asgd.js';
 import type { Optimizer, OptimizerUpdate } from './optimizers/optimizer.js';
 import type { HostTensor, Progress, Snapshot } from './snapshot.js';
-import { dispose, read, tidied } from './tensors.js';
+import { dispose, disposeReplaced, read, tidied } from './tensors.js';
 
 type Tensors = Record<string, tf.Tensor>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -108,9 +108,9 @@ export class RunState {
     return { tensors, progress: { ...this.progress, history: [...this.progress.history] } };
   }
 
-  /** Takes one update over and counts it. */
+  /** Takes one update over, which owns the tensors that it replaced, and counts it. */
   takeUpdate({ weights, slots }: OptimizerUpdate, carried: ModelState): void {
-    dispose(this.weights, this.slots, this.carried);
+    dispose(this.carried);
     this.weights = weights;
     this.slots = slots;
     this.carried = carried;
@@ -119,7 +119,7 @@ export class RunState {
     if (this.progress.averagingSince === null) return;
     const mean = this.average!;
     this.average = extendAverage(mean, weights, this.progress.globalStep - this.progress.averagingSince + 1);
-    dispose(mean);
+    disposeReplaced(mean, this.average);
   }
 
   /**

@@ -1,13 +1,11 @@
-import * as tf from '@tensorflow/tfjs';
-import { RnnxError } from '../errors.js';
 import type { TrainingConfig } from '../experiment/config.js';
 import type { AnyMinibatch } from '../model/minibatch.js';
 import type { GradientResult, SequenceModel } from '../model/model.js';
 import type { Rng } from '../random/rng.js';
-import { clipByGlobalNorm } from './clip.js';
-import type { Optimizer, OptimizerUpdate } from './optimizers/optimizer.js';
+import type { Optimizer } from './optimizers/optimizer.js';
 import type { RunState } from './run-state.js';
-import { dispose, read, tidied } from './tensors.js';
+import { dispose } from './tensors.js';
+import { updateWeights } from './update.js';
 import type { BatchWindow } from './windows/window-plan.js';
 
 export interface StepInput {
@@ -20,8 +18,8 @@ export interface StepInput {
 }
 
 /**
- * One update of the weights, and of the mean of averaged SGD. All numbers are read from the device at once, and nothing in
- * `state` changes before they have passed.
+ * One update of the weights, and of the mean of averaged SGD. Nothing in `state` changes where an error comes, but for the
+ * weights and slots that a backend updates in place, where the new weights themselves are not finite.
  *
  * Errors: RNNX_NONFINITE.
  *
@@ -49,41 +47,19 @@ export async function takeStep(
     dispose(shifted);
   }
 
-  const { progress } = state;
-  let update: OptimizerUpdate | undefined;
+  const { progress, weights, slots } = state;
   let taken = false;
   try {
     const context = { learningRate: progress.learningRate, step: progress.globalStep + 1 };
-    const computed = tidied(() => {
-      const { norm, gradients } = clipByGlobalNorm(result.gradients, training.clipNorm);
-      const next = optimizer.update(state.weights, state.slots, gradients, context);
-      // A sum is finite only if every term is.
-      const sum = tf.addN(Object.values(next.weights).map((weight) => tf.sum(weight)));
-      const errors = result.errors ?? tf.scalar(0);
-      return { next, report: tf.stack([result.nll, result.loss, norm, sum, errors]) };
-    });
-    update = computed.next;
-    const report = [...(await read(computed.report))] as [number, number, number, number, number];
-    const [nll, loss, gradientNorm, sum, errors] = report;
     const where = `in epoch ${progress.epoch + 1}, step ${progress.step + 1}`;
-    requireFinite('loss', nll + loss, where);
-    requireFinite('norm of the gradient', gradientNorm, where);
-    requireFinite('sum of the updated weights', sum, where);
-    state.takeUpdate(update, result.state);
+    const { clipNorm } = training;
+    const updated = await updateWeights({ optimizer, weights, slots, result, clipNorm, context, where });
+    state.takeUpdate(updated, result.state);
     taken = true;
+    const { nll, errors, gradientNorm } = updated;
     return { nll, errors, gradientNorm };
   } finally {
     dispose(result.nll, result.errors, result.loss, result.gradients);
-    if (!taken) dispose(result.state, update);
+    if (!taken) dispose(result.state);
   }
-}
-
-/** Errors: RNNX_NONFINITE. */
-export function requireFinite(what: string, value: number, where: string): void {
-  if (Number.isFinite(value)) return;
-  throw new RnnxError('RNNX_NONFINITE', `The ${what} became ${value} ${where}`, {
-    got: String(value),
-    expected: 'a finite number',
-    remedy: 'lower the learning rate or training.clipNorm; the last checkpoint is from before it happened',
-  });
 }

@@ -1,8 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Weights } from '../contracts/parameters.js';
 
 /** Disposes every tensor in the given objects, arrays and tensors; `undefined` is passed over. */
 export function dispose(...containers: readonly unknown[]): void {
   tf.dispose(containers as tf.TensorContainer);
+}
+
+/** Disposes the tensors of `before` that are not in `after`. */
+export function disposeReplaced(before: Weights, after: Weights): void {
+  for (const [name, tensor] of Object.entries(before)) if (after[name] !== tensor) tensor.dispose();
 }
 
 /** `tf.tidy` for results whose type it cannot express. */

@@ -13,8 +13,9 @@ import { createOptimizer } from './optimizers/create.js';
 import { mismatch, RunState } from './run-state.js';
 import { scheduledRate } from './schedules.js';
 import type { Snapshot } from './snapshot.js';
-import { requireFinite, takeStep } from './step.js';
+import { takeStep } from './step.js';
 import { dispose, read } from './tensors.js';
+import { requireFinite } from './update.js';
 import type { WindowPlan } from './windows/window-plan.js';
 
 export interface TrainingRun {
@@ -47,8 +48,8 @@ export interface TrainOptions {
  * Random streams below the seed: `initialize`, `order/epoch-<e>`, `train/epoch-<e>/step-<s>`, `evaluate/epoch-<e>`, counted
  * from 1; seed, epoch and step are thus their whole state.
  *
- * Errors: RNNX_DATA_TOO_SMALL; RNNX_CHECKPOINT_MISMATCH; RNNX_NONFINITE, before the step that failed has changed anything, so
- * that the last checkpoint stands. All tensors are freed however the generator ends.
+ * Errors: RNNX_DATA_TOO_SMALL; RNNX_CHECKPOINT_MISMATCH; RNNX_NONFINITE, where the last checkpoint stands: none is made from a
+ * step that failed. All tensors are freed however the generator ends.
  */
 export async function* train(run: TrainingRun, options: TrainOptions = {}): AsyncGenerator<TrainingEvent, void> {
   const { model, dataset, training, evaluation, seed } = run;

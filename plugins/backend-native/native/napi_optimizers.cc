@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -33,10 +34,19 @@ Step part(const Step& step, int64_t begin, int64_t end) {
   return {end - begin, step.weight + begin, step.gradient + begin, step.scale, step.rate, step.out + begin};
 }
 
+/// update(begin, end) on all threads; tells JavaScript whether all new weights are finite.
+template <class Update>
+napi_value run(Call& call, int64_t n, const Update& update) {
+  std::atomic<bool> finite{true};
+  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+    if (!update(begin, end)) finite.store(false, std::memory_order_relaxed);
+  });
+  return make_boolean(call.env, finite.load());
+}
+
 napi_value sgd(Call& call) {
   const Step step = take_step(call);
-  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) { table().sgd(part(step, begin, end)); });
-  return nullptr;
+  return run(call, step.n, [&](int64_t begin, int64_t end) { return table().sgd(part(step, begin, end)); });
 }
 
 napi_value momentum(Call& call) {
@@ -44,10 +54,9 @@ napi_value momentum(Call& call) {
   const float mu = static_cast<float>(call.number("momentum"));
   const float* velocity = call.floats("velocity", step.n);
   float* velocity_out = call.floats("velocityOut", step.n);
-  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) {
-    table().momentum(part(step, begin, end), velocity + begin, mu, velocity_out + begin);
+  return run(call, step.n, [&](int64_t begin, int64_t end) {
+    return table().momentum(part(step, begin, end), velocity + begin, mu, velocity_out + begin);
   });
-  return nullptr;
 }
 
 napi_value adam(Call& call) {
@@ -65,10 +74,9 @@ napi_value adam(Call& call) {
   const AdamConstants constants = {static_cast<float>(beta1),   static_cast<float>(1 - beta1),
                                    static_cast<float>(beta2),   static_cast<float>(1 - beta2),
                                    static_cast<float>(epsilon), static_cast<float>(1 / (1 - std::pow(beta2, t)))};
-  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) {
-    table().adam(part(step, begin, end), mean + begin, square + begin, constants, mean_out + begin, square_out + begin);
+  return run(call, step.n, [&](int64_t begin, int64_t end) {
+    return table().adam(part(step, begin, end), mean + begin, square + begin, constants, mean_out + begin, square_out + begin);
   });
-  return nullptr;
 }
 
 napi_value rmsprop(Call& call) {
@@ -80,11 +88,10 @@ napi_value rmsprop(Call& call) {
   const float* square = call.floats("square", step.n);
   float* velocity_out = call.floats("velocityOut", step.n);
   float* square_out = call.floats("squareOut", step.n);
-  parallel_for(step.n, grain, [&](int64_t begin, int64_t end) {
-    table().rmsprop(part(step, begin, end), velocity + begin, square + begin, static_cast<float>(decay),
+  return run(call, step.n, [&](int64_t begin, int64_t end) {
+    return table().rmsprop(part(step, begin, end), velocity + begin, square + begin, static_cast<float>(decay),
                     static_cast<float>(1 - decay), mu, epsilon, velocity_out + begin, square_out + begin);
   });
-  return nullptr;
 }
 
 napi_value average(Call& call) {

@@ -13,25 +13,38 @@ RNNX_INLINE void each(int64_t n, F f) {
 RNNX_INLINE vf read(const float* p, int64_t lanes) { return lanes == width ? load(p) : load_part(p, lanes); }
 RNNX_INLINE void write(float* p, vf x, int64_t lanes) { lanes == width ? store(p, x) : store_part(p, x, lanes); }
 
-static void sgd(const Step& s) {
-  each(s.n, [&](int64_t i, int64_t lanes) {
-    const vf g = read(s.gradient + i, lanes) * splat(s.scale);
-    write(s.out + i, read(s.weight + i, lanes) - g * splat(s.rate), lanes);
-  });
+/// Stores new weights and adds zero to `sound`, or NaN where one is not finite.
+RNNX_INLINE void write_weights(float* p, vf x, int64_t lanes, vf& sound) {
+  write(p, x, lanes);
+  // Lanes that do not count may hold anything.
+  const vf kept = lanes == width ? x : load_part(p, lanes);
+  sound = sound + (kept - kept);
 }
 
-static void momentum(const Step& s, const float* velocity, float mu, float* velocity_out) {
+static bool sgd(const Step& s) {
+  vf sound = {};
+  each(s.n, [&](int64_t i, int64_t lanes) {
+    const vf g = read(s.gradient + i, lanes) * splat(s.scale);
+    write_weights(s.out + i, read(s.weight + i, lanes) - g * splat(s.rate), lanes, sound);
+  });
+  return sum_lanes(sound) == 0.0f;
+}
+
+static bool momentum(const Step& s, const float* velocity, float mu, float* velocity_out) {
+  vf sound = {};
   each(s.n, [&](int64_t i, int64_t lanes) {
     const vf g = read(s.gradient + i, lanes) * splat(s.scale);
     const vf v = read(velocity + i, lanes) * splat(mu) - g * splat(s.rate);
     const vf w = read(s.weight + i, lanes);
     write(velocity_out + i, v, lanes);
-    write(s.out + i, w + v, lanes);
+    write_weights(s.out + i, w + v, lanes, sound);
   });
+  return sum_lanes(sound) == 0.0f;
 }
 
-static void adam(const Step& s, const float* mean, const float* square, const AdamConstants& c, float* mean_out,
+static bool adam(const Step& s, const float* mean, const float* square, const AdamConstants& c, float* mean_out,
                  float* square_out) {
+  vf sound = {};
   each(s.n, [&](int64_t i, int64_t lanes) {
     const vf g = read(s.gradient + i, lanes) * splat(s.scale);
     const vf w = read(s.weight + i, lanes);
@@ -39,12 +52,14 @@ static void adam(const Step& s, const float* mean, const float* square, const Ad
     const vf q = read(square + i, lanes) * splat(c.beta2) + g * g * splat(c.rest2);
     write(mean_out + i, m, lanes);
     write(square_out + i, q, lanes);
-    write(s.out + i, w - m / (sqrt(q * splat(c.correction)) + splat(c.epsilon)) * splat(s.rate), lanes);
+    write_weights(s.out + i, w - m / (sqrt(q * splat(c.correction)) + splat(c.epsilon)) * splat(s.rate), lanes, sound);
   });
+  return sum_lanes(sound) == 0.0f;
 }
 
-static void rmsprop(const Step& s, const float* velocity, const float* square, float decay, float rest, float mu,
+static bool rmsprop(const Step& s, const float* velocity, const float* square, float decay, float rest, float mu,
                     float epsilon, float* velocity_out, float* square_out) {
+  vf sound = {};
   each(s.n, [&](int64_t i, int64_t lanes) {
     const vf g = read(s.gradient + i, lanes) * splat(s.scale);
     const vf w = read(s.weight + i, lanes);
@@ -52,8 +67,9 @@ static void rmsprop(const Step& s, const float* velocity, const float* square, f
     const vf v = read(velocity + i, lanes) * splat(mu) + g * splat(s.rate) / sqrt(q + splat(epsilon));
     write(square_out + i, q, lanes);
     write(velocity_out + i, v, lanes);
-    write(s.out + i, w - v, lanes);
+    write_weights(s.out + i, w - v, lanes, sound);
   });
+  return sum_lanes(sound) == 0.0f;
 }
 
 static void average(int64_t n, const float* mean, const float* weight, float part, float* out) {

@@ -1,6 +1,7 @@
 #pragma once
 // One update of one parameter, element by element, in float32 with a rounding after each operation: the same bits as the
-// composition of tensor operations. `scale` multiplies the gradient first (clipping). Outputs may be the inputs.
+// composition of tensor operations. `scale` multiplies the gradient first (clipping). Outputs may be the inputs. Updates tell
+// whether all new weights are finite.
 
 #include <cstdint>
 
@@ -25,14 +26,14 @@ struct AdamConstants {
 
 struct OptimizerTable {
   /// w - rate g
-  void (*sgd)(const Step& step);
+  bool (*sgd)(const Step& step);
   /// v' = mu v - rate g; w + v'
-  void (*momentum)(const Step& step, const float* velocity, float mu, float* velocity_out);
+  bool (*momentum)(const Step& step, const float* velocity, float mu, float* velocity_out);
   /// m' = b1 m + (1-b1) g; s' = b2 s + (1-b2) g²; w - rate (m' / (sqrt(s' correction) + eps))
-  void (*adam)(const Step& step, const float* mean, const float* square, const AdamConstants& c, float* mean_out,
+  bool (*adam)(const Step& step, const float* mean, const float* square, const AdamConstants& c, float* mean_out,
                float* square_out);
   /// s' = d s + (1-d) g²; v' = mu v + rate g / sqrt(s' + eps); w - v'
-  void (*rmsprop)(const Step& step, const float* velocity, const float* square, float decay, float rest, float mu,
+  bool (*rmsprop)(const Step& step, const float* velocity, const float* square, float decay, float rest, float mu,
                   float epsilon, float* velocity_out, float* square_out);
   /// mean + (w - mean) part
   void (*average)(int64_t n, const float* mean, const float* weight, float part, float* out);

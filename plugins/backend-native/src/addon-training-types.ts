@@ -35,7 +35,7 @@ export interface SigmoidLossAddon {
 
 /**
  * One update of one parameter, with the same bits as the composition of tensor operations. `scale` multiplies the gradient
- * g first. Outputs may be the inputs.
+ * g first. Outputs may be the inputs. Updates return whether all new weights are finite.
  */
 export interface OptimizerAddon {
   /** out = weight - rate g */
@@ -46,7 +46,7 @@ export interface OptimizerAddon {
     scale: number,
     rate: number,
     out: Float32Array,
-  ): void;
+  ): boolean;
 
   /** v' = momentum v - rate g, out = weight + v' */
   momentum(
@@ -59,7 +59,7 @@ export interface OptimizerAddon {
     momentum: number,
     velocity: Float32Array,
     velocityOut: Float32Array,
-  ): void;
+  ): boolean;
 
   /** Kingma and Ba 2015, algorithm 1; `step` counts from 1, `rate` is without the correction. */
   adam(
@@ -77,7 +77,7 @@ export interface OptimizerAddon {
     square: Float32Array,
     meanOut: Float32Array,
     squareOut: Float32Array,
-  ): void;
+  ): boolean;
 
   /** s' = decay s + (1 - decay) g², v' = momentum v + rate g / √(s' + epsilon), out = weight - v' */
   rmsprop(
@@ -94,7 +94,7 @@ export interface OptimizerAddon {
     square: Float32Array,
     velocityOut: Float32Array,
     squareOut: Float32Array,
-  ): void;
+  ): boolean;
 
   /** out = mean + (weight - mean) / iterates */
   average(count: number, mean: Float32Array, weight: Float32Array, iterates: number, out: Float32Array): void;

@@ -18,6 +18,8 @@ const build = 'npm rebuild @rnnx/backend-native, with a C++17 compiler (Debian: 
 
 /** Without these it is an addon of another version. */
 const needed: readonly (keyof Addon)[] = [
+  'adam',
+  'average',
   'binary',
   'compareFloat',
   'compareInt',
@@ -31,7 +33,9 @@ const needed: readonly (keyof Addon)[] = [
   'intFromFloat',
   'isa',
   'logical',
+  'momentum',
   'reduce',
+  'rmsprop',
   'segmentSum',
   'selectFloat',
   'selectInt',
@@ -39,12 +43,16 @@ const needed: readonly (keyof Addon)[] = [
   'sequenceForward',
   'sequenceMemory',
   'setThreadCount',
+  'sgd',
+  'sigmoidLoss',
+  'sigmoidLossGradient',
   'softmax',
   'philoxBernoulli',
   'philoxNormals',
   'philoxUniforms',
   'softmaxLoss',
   'softmaxLossGradient',
+  'sumSquares',
   'threadCount',
   'unary',
 ];

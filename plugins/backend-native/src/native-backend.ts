@@ -152,8 +152,8 @@ export function createNativeBackend(addon: Addon): NativeBackend {
     }
 
     exclusive(x: tf.TensorInfo): boolean {
-      const { refCount, slot } = this.data.get(x.dataId);
-      return refCount === 1 && slot?.uses === 1;
+      const { refCount, slot, values } = this.data.get(x.dataId);
+      return refCount === 1 && slot?.uses === 1 && (values instanceof Float32Array || x.dtype !== 'float32');
     }
 
     poolStatistics(): PoolStatistics {

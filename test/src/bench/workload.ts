@@ -1,11 +1,4 @@
-import {
-  clipByGlobalNorm,
-  createOptimizer,
-  createRng,
-  type ModelState,
-  type PluginRef,
-  type Weights,
-} from '@rnnx/core';
+import { createOptimizer, createRng, type ModelState, type PluginRef, updateWeights, type Weights } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { buildModel, tokenBatch } from '../support/models.js';
 
@@ -32,7 +25,7 @@ export const variants: Readonly<Record<string, readonly PluginRef[]>> = {
 export interface Workload {
   /** Tokens of one training step. */
   readonly tokens: number;
-  /** Forward, backward, clip, update; the norm is read, as the trainer does. */
+  /** Forward, backward, clip, update; loss and norm are read, as the trainer does. */
   step(): Promise<void>;
   dispose(): void;
 }
@@ -53,11 +46,10 @@ export function createWorkload(size: Size, regularizers: readonly PluginRef[]): 
       count += 1;
       const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng: rng.stream(`${count}`) } as const;
       const result = model.lossAndGradients(weights, data, state, 1 / batch, pass);
-      const clipped = clipByGlobalNorm(result.gradients, 5);
-      const updated = optimizer.update(weights, {}, clipped.gradients, { learningRate: 0.1, step: count });
-      await clipped.norm.data();
-      tf.dispose([weights, state as never, result.gradients, result.nll, result.loss, clipped as never]);
-      weights = updated.weights;
+      const context = { learningRate: 0.1, step: count };
+      const update = { optimizer, weights, slots: {}, result, clipNorm: 5, context, where: `in step ${count}` };
+      ({ weights } = await updateWeights(update));
+      tf.dispose([state as never, result.gradients, result.nll, result.loss]);
       state = result.state;
     },
     dispose: () => tf.dispose([weights, state as never]),

@@ -16,6 +16,7 @@ export interface AdamOptions {
  */
 export function adam({ beta1, beta2, epsilon }: AdamOptions): Optimizer {
   return {
+    rule: { kind: 'adam', beta1, beta2, epsilon },
     initialSlots: (weights) => ({ ...filledSlots(weights, 'mean'), ...filledSlots(weights, 'square') }),
     update: (weights, slots, gradients, { learningRate, step }) => {
       const rate = learningRate / (1 - beta1 ** step);

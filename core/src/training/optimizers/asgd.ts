@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Weights } from '../../contracts/parameters.js';
+import { fusedKernels } from '../../recurrence/fused.js';
 import type { Optimizer } from './optimizer.js';
 import { sgd } from './sgd.js';
 
@@ -28,9 +29,12 @@ export function asgd({ nonMonotone }: AsgdOptions): Optimizer {
  * The mean of one iterate more: mean + (weights - mean) / count.
  *
  * @param count iterates with this one
- * @returns fresh tensors; the caller owns them and the ones it gave
+ * @returns the longer mean, which the caller owns, as it does what it gave. A backend may have changed tensors of `mean` in
+ *   place; these are in both.
  */
 export function extendAverage(mean: Weights, weights: Weights, count: number): Record<string, tf.Tensor> {
+  const extended = fusedKernels().optimizer?.average(mean, weights, count);
+  if (extended !== undefined) return extended;
   return tf.tidy(() =>
     Object.fromEntries(
       Object.entries(weights).map(([name, w]) => [

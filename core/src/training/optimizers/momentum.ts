@@ -17,6 +17,7 @@ export interface MomentumOptions {
  */
 export function momentum({ momentum: mu, nesterov }: MomentumOptions): Optimizer {
   return {
+    rule: { kind: 'momentum', momentum: mu },
     initialSlots: (weights) => filledSlots(weights, 'velocity'),
     ...(nesterov && {
       lookAhead: (weights, slots) =>

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Weights } from '../../contracts/parameters.js';
 import { RnnxError } from '../../errors.js';
+import type { UpdateRule } from './kernels.js';
 
 export interface UpdateContext {
   /** η. */
@@ -20,6 +21,9 @@ export interface OptimizerUpdate {
  * which the trainer holds, checks before it takes them over, and writes to checkpoints.
  */
 export interface Optimizer {
+  /** What `update` does, where a backend may have it as a kernel. */
+  readonly rule?: UpdateRule;
+
   /** Slots before the first update, named `slot/parameter`; the caller owns them. */
   initialSlots(weights: Weights): Record<string, tf.Tensor>;
 
@@ -61,13 +65,7 @@ export function updateEach(
   return tf.tidy(() => {
     const update: OptimizerUpdate = { weights: {}, slots: {} };
     for (const [name, weight] of Object.entries(weights)) {
-      const gradient = gradients[name];
-      if (gradient === undefined || !tf.util.arraysEqual(gradient.shape, weight.shape))
-        throw new RnnxError('RNNX_SHAPE_MISMATCH', `The gradient of "${name}" does not fit`, {
-          got: gradient === undefined ? 'none' : `[${gradient.shape}]`,
-          expected: `[${weight.shape}]`,
-          remedy: 'make the model return one gradient a parameter, of the same shape',
-        });
+      const gradient = gradientOf(name, weight, gradients);
       // A tidy each, so that only one parameter's temporaries are alive at a time.
       const [next, own] = tf.tidy(() => rule(name, weight, gradient) as [tf.Tensor, Record<string, tf.Tensor>]);
       update.weights[name] = next;
@@ -75,6 +73,17 @@ export function updateEach(
     }
     return update as unknown as tf.TensorContainerObject;
   }) as unknown as OptimizerUpdate;
+}
+
+/** The gradient of a parameter. Errors: RNNX_SHAPE_MISMATCH. */
+export function gradientOf(name: string, weight: tf.Tensor, gradients: Weights): tf.Tensor {
+  const gradient = gradients[name];
+  if (gradient !== undefined && tf.util.arraysEqual(gradient.shape, weight.shape)) return gradient;
+  throw new RnnxError('RNNX_SHAPE_MISMATCH', `The gradient of "${name}" does not fit`, {
+    got: gradient === undefined ? 'none' : `[${gradient.shape}]`,
+    expected: `[${weight.shape}]`,
+    remedy: 'make the model return one gradient a parameter, of the same shape',
+  });
 }
 
 /** The slot of a parameter. */

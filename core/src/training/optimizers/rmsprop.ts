@@ -20,6 +20,7 @@ export interface RmspropOptions {
  */
 export function rmsprop({ decay, momentum: mu, epsilon, initial }: RmspropOptions): Optimizer {
   return {
+    rule: { kind: 'rmsprop', decay, momentum: mu, epsilon },
     initialSlots: (weights) => ({ ...filledSlots(weights, 'velocity'), ...filledSlots(weights, 'square', initial) }),
     ...(mu !== 0 && {
       lookAhead: (weights, slots) =>

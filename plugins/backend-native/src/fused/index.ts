@@ -3,6 +3,7 @@ import type { Addon } from '../addon-types.js';
 import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { Memory } from './memory.js';
+import { createOptimizerKernels } from './optimizer.js';
 import { createSequence } from './sequence.js';
 
 /** What the native backend runs as one kernel. Each has its composed counterpart in core. */
@@ -11,6 +12,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
   return {
     sequence: createSequence(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),
+    optimizer: createOptimizerKernels(addon, store),
     fills: {
       uniforms: (key0, key1, out) => addon.philoxUniforms(key0 >>> 0, key1 >>> 0, out.length, out),
       normals: (key0, key1, out) => addon.philoxNormals(key0 >>> 0, key1 >>> 0, out.length, out),

@@ -32,6 +32,12 @@ export class Memory {
     return this.backend.floats(tensor);
   }
 
+  /** The values to be changed in place, `undefined` where another tensor or the caller may see them. */
+  own(tensor: tf.Tensor): Float32Array | undefined {
+    tensor.throwIfDisposed();
+    return tensor.dtype === 'float32' && this.backend.exclusive(tensor) ? this.backend.floats(tensor) : undefined;
+  }
+
   /** The same for int32 tensors. */
   ints(tensor: tf.Tensor): Int32Array {
     tensor.throwIfDisposed();

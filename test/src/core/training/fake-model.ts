@@ -37,6 +37,8 @@ export interface FakeOptions {
   readonly monteCarlo?: MonteCarlo;
   /** Standard deviation of noise on the state outside the phase `evaluate`. */
   readonly noise?: number;
+  /** Default 3. */
+  readonly hiddenSize?: number;
   /** Changes the n-th (from 1) result of `lossAndGradients`. */
   readonly tamper?: (result: GradientResult, call: number) => GradientResult;
 }
@@ -54,7 +56,7 @@ export interface Call {
  * Host loops over time, one-hot inputs. It logs its calls.
  */
 export class FakeModel implements SequenceModel {
-  readonly hiddenSize = 3;
+  readonly hiddenSize: number;
   readonly task: Task;
   readonly monteCarlo: MonteCarlo;
   readonly estimationBatches = 0;
@@ -66,6 +68,7 @@ export class FakeModel implements SequenceModel {
 
   constructor(options: FakeOptions = {}) {
     this.#options = options;
+    this.hiddenSize = options.hiddenSize ?? 3;
     this.task = options.task ?? languageTask;
     this.monteCarlo = options.monteCarlo ?? { train: 1, evaluate: 0, average: 'probabilities' };
     const width = this.#width;

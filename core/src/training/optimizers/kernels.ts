@@ -1,0 +1,41 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { Weights } from '../../contracts/parameters.js';
+import type { OptimizerUpdate, UpdateContext } from './optimizer.js';
+
+/** An optimizer's update as data, for kernels. Equations: the optimizers' docstrings. */
+export type UpdateRule =
+  | { readonly kind: 'sgd' }
+  | { readonly kind: 'momentum'; readonly momentum: number }
+  | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
+  | { readonly kind: 'rmsprop'; readonly decay: number; readonly momentum: number; readonly epsilon: number };
+
+export interface UpdateRequest {
+  readonly rule: UpdateRule;
+  readonly weights: Weights;
+  readonly slots: Weights;
+  /** One a weight, of its shape. */
+  readonly gradients: Weights;
+  /** Multiplies the gradients first. */
+  readonly scale: number;
+  readonly context: UpdateContext;
+}
+
+/**
+ * Updates that a backend makes in place, for backends whose numbers lie on the host. A tensor keeps its identity and
+ * changes its values where no other tensor can see them; where one can, a fresh tensor takes its place and the caller
+ * owns both. Same bits as the optimizers in tfjs ops.
+ */
+export interface OptimizerKernels {
+  /** Σ x² over all tensors; `undefined` where the kernel cannot take them. */
+  squaredNorm(tensors: readonly tf.Tensor[]): number | undefined;
+
+  /**
+   * One update of all weights and slots.
+   *
+   * @returns `undefined` where the kernel cannot take the request; nothing has changed then
+   */
+  update(request: UpdateRequest): (OptimizerUpdate & { readonly finite: boolean }) | undefined;
+
+  /** mean + (weights - mean) / count; `undefined` where the kernel cannot take them. */
+  average(mean: Weights, weights: Weights, count: number): Record<string, tf.Tensor> | undefined;
+}

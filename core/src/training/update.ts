@@ -1,0 +1,112 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Weights } from '../contracts/parameters.js';
+import { RnnxError } from '../errors.js';
+import type { GradientResult } from '../model/model.js';
+import { fusedKernels } from '../recurrence/fused.js';
+import { clipByGlobalNorm } from './clip.js';
+import { gradientOf, type Optimizer, type OptimizerUpdate, type UpdateContext } from './optimizers/optimizer.js';
+import { disposeReplaced, read, tidied } from './tensors.js';
+
+export interface UpdateInput {
+  readonly optimizer: Optimizer;
+  readonly weights: Weights;
+  readonly slots: Weights;
+  /** Loss and gradients at `optimizer.lookAhead`, or at the weights. */
+  readonly result: Pick<GradientResult, 'nll' | 'errors' | 'loss' | 'gradients'>;
+  /** Largest norm of the gradient, `null` for none. */
+  readonly clipNorm: number | null;
+  readonly context: UpdateContext;
+  /** For the message: "in epoch 1, step 2". */
+  readonly where: string;
+}
+
+export interface Updated extends OptimizerUpdate {
+  readonly nll: number;
+  /** 0 where the result has none. */
+  readonly errors: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+}
+
+/**
+ * Clips the gradients by their global norm, updates weights and slots, and checks that loss, norm and new weights are finite.
+ *
+ * On success `weights` and `slots` are used up: the result has their successors, some of which may be the same tensors with
+ * new values. After an error the caller has what it gave, and its values are as before, with one exception: a backend that
+ * updates in place checks loss and norm before, but the new weights only as it writes them.
+ *
+ * Where a backend has kernels for it, the gradient's norm is added up in double precision: an update whose gradient is not
+ * clipped has the same bits as one in tfjs ops, a clipped one differs by the rounding of the clipping factor.
+ *
+ * Errors: RNNX_NONFINITE; RNNX_SHAPE_MISMATCH where a gradient does not fit its weight.
+ */
+export async function updateWeights(input: UpdateInput): Promise<Updated> {
+  const updated = (await updateInPlace(input)) ?? (await updateByOps(input));
+  disposeReplaced(input.weights, updated.weights);
+  disposeReplaced(input.slots, updated.slots);
+  return updated;
+}
+
+async function updateInPlace(input: UpdateInput): Promise<Updated | undefined> {
+  const { optimizer, weights, slots, result, clipNorm, context, where } = input;
+  const kernels = fusedKernels().optimizer;
+  if (kernels === undefined || optimizer.rule === undefined) return undefined;
+  const gradients: Record<string, tf.Tensor> = {};
+  for (const [name, weight] of Object.entries(weights)) gradients[name] = gradientOf(name, weight, result.gradients);
+  const square = kernels.squaredNorm(Object.values(result.gradients));
+  if (square === undefined) return undefined;
+
+  const scalars = tidied(() => tf.stack(scalarsOf(result)));
+  const [nll, loss, errors] = [...(await read(scalars))] as [number, number, number];
+  // float32, as the composed path has it: above its range infinite.
+  const gradientNorm = Math.fround(Math.sqrt(Math.fround(square)));
+  requireFinite('loss', nll + loss, where);
+  requireFinite('norm of the gradient', gradientNorm, where);
+  // A norm of zero divides to infinity, and the minimum makes that 1.
+  const scale = clipNorm === null ? 1 : Math.min(1, Math.fround(Math.fround(clipNorm) / gradientNorm));
+  const update = kernels.update({ rule: optimizer.rule, weights, slots, gradients, scale, context });
+  if (update === undefined) return undefined;
+  if (!update.finite) {
+    disposeReplaced(update.weights, weights);
+    disposeReplaced(update.slots, slots);
+  }
+  requireFinite('sum of the updated weights', update.finite ? 0 : Number.NaN, where);
+  return { weights: update.weights, slots: update.slots, nll, errors, gradientNorm };
+}
+
+/** All numbers are read from the device at once. */
+async function updateByOps(input: UpdateInput): Promise<Updated> {
+  const { optimizer, weights, slots, result, clipNorm, context, where } = input;
+  const { update, report } = tidied(() => {
+    const { norm, gradients } = clipByGlobalNorm(result.gradients, clipNorm);
+    const update = optimizer.update(weights, slots, gradients, context);
+    // A sum is finite only if every term is.
+    const sum = tf.addN(Object.values(update.weights).map((weight) => tf.sum(weight)));
+    return { update, report: tf.stack([...scalarsOf(result), norm, sum]) };
+  });
+  try {
+    const numbers = [...(await read(report))] as [number, number, number, number, number];
+    const [nll, loss, errors, gradientNorm, sum] = numbers;
+    requireFinite('loss', nll + loss, where);
+    requireFinite('norm of the gradient', gradientNorm, where);
+    requireFinite('sum of the updated weights', sum, where);
+    return { ...update, nll, errors, gradientNorm };
+  } catch (error) {
+    tf.dispose([update.weights, update.slots]);
+    throw error;
+  }
+}
+
+function scalarsOf({ nll, loss, errors }: UpdateInput['result']): [tf.Scalar, tf.Scalar, tf.Scalar] {
+  return [nll, loss, errors ?? tf.scalar(0)];
+}
+
+/** Errors: RNNX_NONFINITE. */
+export function requireFinite(what: string, value: number, where: string): void {
+  if (Number.isFinite(value)) return;
+  throw new RnnxError('RNNX_NONFINITE', `The ${what} became ${value} ${where}`, {
+    got: String(value),
+    expected: 'a finite number',
+    remedy: 'lower the learning rate or training.clipNorm; the last checkpoint is from before it happened',
+  });
+}
