@@ -4,8 +4,10 @@ import {
   collect,
   collectSeeds,
   collectSplits,
+  countFromOne,
   dataOptions,
   listings,
+  parseDuration,
   temperature,
   templateKinds,
   wholeNumber,
@@ -82,6 +84,22 @@ function createProgram(finish: (code: number) => void): Command {
   ])
     .argument('<run>', 'run folder')
     .action(async (path, options) => finish(await (await import('./commands/generate.js')).generateRun(path, options)));
+
+  withOptions(command('reproduce', 'train the rows of a paper and put ours beside the published numbers'), [
+    new Option('--rows <pattern>', 'only rows or presets with this in their name; * stands for any text'),
+    new Option('--seeds <number>', 'seeds 1 to this for every row').argParser(countFromOne).default(1),
+    new Option('--budget <time>', 'end after this time, such as 2h; the same command goes on').argParser(parseDuration),
+    new Option('--row-budget <time>', 'longest time for one row and seed').argParser(parseDuration),
+    new Option('--epochs <number>', 'fewer epochs than the paper; the report says so').argParser(countFromOne),
+    new Option('--jobs <number>', 'child processes at a time').argParser(countFromOne).default(1),
+    backendOption(),
+    ...dataOptions(),
+    new Option('--out <folder>', 'runs and report; goes on with what is there; default: reproductions/<paper>'),
+  ])
+    .argument('<paper>', 'such as noisin; see rnnx list presets')
+    .action(async (paper, options) =>
+      finish(await (await import('./commands/reproduce.js')).reproducePaper(paper, options)),
+    );
 
   withOptions(command('doctor', 'look what works on this machine'), [
     configOption(),

@@ -42,6 +42,22 @@ export function wholeNumber(value: string): number {
   throw new InvalidArgumentError('It takes a whole number from 0 up.');
 }
 
+export function countFromOne(value: string): number {
+  const parsed = Number(value);
+  if (/^\d+$/.test(value) && Number.isSafeInteger(parsed) && parsed > 0) return parsed;
+  throw new InvalidArgumentError('It takes a whole number from 1 up.');
+}
+
+const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90s`, `10m`, `1.5h`, `2h30m`, `1d` in seconds. */
+export function parseDuration(value: string): number {
+  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)([smhd])/g)];
+  const seconds = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * secondsOf[unit!]!, 0);
+  if (parts.map(([part]) => part).join('') === value && seconds > 0) return seconds;
+  throw new InvalidArgumentError('It takes a time such as 90s, 10m, 2h or 1h30m.');
+}
+
 export function temperature(value: string): number {
   const parsed = Number(value);
   if (value.trim() !== '' && Number.isFinite(parsed) && parsed >= 0) return parsed;

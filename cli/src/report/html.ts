@@ -1,0 +1,127 @@
+import { columns, textsOf } from './cells.js';
+import { type Chart, colourOf } from './chart.js';
+import { groupCurves, learningCurves } from './curves.js';
+import { environmentOf } from './environment.js';
+import { type Report, type ReportFigure, type ReportRow, statusOf, tablesOf } from './report.js';
+import { style } from './style.js';
+import { escapeXml, renderSvg } from './svg.js';
+
+/** The page may load nothing and run nothing: it is all there. */
+const policy = "default-src 'none'; style-src 'unsafe-inline'";
+
+/** One page that opens from disk: tables, plots, commands, environment. The same report gives the same bytes. */
+export function renderHtml(report: Report): string {
+  const tables = [...tablesOf(report.rows)];
+  const groups = groupsOf(report.rows);
+  const sections = [
+    ...tables.map(([name, rows], i) => section(`table-${i + 1}`, name, resultTable(name, rows))),
+    ...report.figures.map((figure) => section(`figure-${figure.id}`, figure.title, figureBody(figure))),
+    ...(groups.length > 0 ? [section('curves', 'Learning curves', groups.join('\n'))] : []),
+    section('commands', 'Commands', commands(report)),
+    section('environment', 'Environment', environment(report)),
+  ];
+  const links = [
+    ...tables.map(([name], i) => link(`table-${i + 1}`, name)),
+    ...report.figures.map(({ id, title }) => link(`figure-${id}`, title)),
+    ...(groups.length > 0 ? [link('curves', 'Learning curves')] : []),
+    link('commands', 'Commands'),
+    link('environment', 'Environment'),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<title>${escapeXml(report.title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>${escapeXml(report.title)}</h1>
+<p>${escapeXml(report.subtitle)}</p>
+${report.notes.length > 0 ? `<ul class="notes">${report.notes.map((note) => `<li>${escapeXml(note)}</li>`).join('')}</ul>` : ''}
+<nav>${links.join('')}</nav>
+</header>
+<main>
+${sections.join('\n')}
+</main>
+</body>
+</html>
+`;
+}
+
+const link = (id: string, text: string) => `<a href="#${id}">${escapeXml(text)}</a>`;
+
+function section(id: string, title: string, body: string): string {
+  return `<section id="${id}">\n<h2>${escapeXml(title)}</h2>\n${body}\n</section>`;
+}
+
+function resultTable(name: string, rows: readonly ReportRow[]): string {
+  const head = columns.map((column) => `<th scope="col">${escapeXml(column)}</th>`).join('');
+  const body = rows.map((row) => {
+    const [label, ...cells] = textsOf(row).map(escapeXml);
+    const last = cells.pop();
+    return (
+      `<tr class="${statusOf(row).replace(' ', '-')}"><th scope="row">${label}</th>` +
+      `${cells.map((cell) => `<td>${cell}</td>`).join('')}<td class="state">${last}</td></tr>`
+    );
+  });
+  const unfinished = rows.some(({ runs }) => runs.some(({ data }) => data !== undefined && data.result === undefined));
+  return (
+    `<div class="scroll" tabindex="0" role="region" aria-label="${escapeXml(name)}"><table>` +
+    `<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody></table></div>` +
+    `${unfinished ? '<p class="note">* not finished: the best validation epoch so far.</p>' : ''}`
+  );
+}
+
+function figureBody({ id, caption, charts }: ReportFigure): string {
+  return `<p class="note">${escapeXml(caption)}</p>${plots(charts, `figure-${id}`)}`;
+}
+
+/** Each group of rows with its overlaid curves, then those of its rows, folded. */
+function groupsOf(rows: readonly ReportRow[]): readonly string[] {
+  return [...new Set(rows.map(({ group }) => group))].flatMap((group, g) => {
+    const members = rows.filter((row) => row.group === group);
+    const overlaid = groupCurves(members);
+    if (overlaid.length === 0) return [];
+    const single = members.flatMap((row) => learningCurves(row) ?? []);
+    const { table } = members[0]!;
+    const title = [
+      table,
+      members.length === 1 ? members[0]!.label : `${members.length} rows that differ in regularization`,
+    ];
+    return [
+      `<h3>${escapeXml(title.filter(Boolean).join(': '))}</h3>\n${plots(overlaid, `group-${g + 1}`)}\n` +
+        `<details><summary>Row by row, training dashed</summary>${plots(single, `rows-${g + 1}`)}</details>`,
+    ];
+  });
+}
+
+function plots(charts: readonly Chart[], id: string): string {
+  return `<div class="plots">${charts.map((chart, i) => plot(chart, `${id}-${i + 1}`)).join('\n')}</div>`;
+}
+
+function plot(chart: Chart, id: string): string {
+  const legend = chart.kind === 'surface' || chart.series.length < 2 ? '' : legendOf(chart.series);
+  return `<figure><figcaption>${escapeXml(chart.title)}</figcaption>${renderSvg(chart, id)}${legend}</figure>`;
+}
+
+function legendOf(series: Extract<Chart, { kind: 'curves' }>['series']): string {
+  const entries = series.map(({ name, colour, dashed }) => {
+    const line = dashed ? 'dashed' : 'solid';
+    return `<li><span style="border-top:3px ${line} ${colourOf(colour)}"></span>${escapeXml(name)}</li>`;
+  });
+  return `<ul class="legend">${entries.join('')}</ul>`;
+}
+
+function commands({ command, rows }: Report): string {
+  const lines = [command, ...rows.map((row) => row.command)].map(escapeXml);
+  return `<pre tabindex="0">${lines.join('\n')}</pre>`;
+}
+
+function environment({ rows }: Report): string {
+  const entries = environmentOf(rows).map(([name, text]) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(text)}</dd>`);
+  return entries.length === 0 ? '<p>No run has begun.</p>' : `<dl>${entries.join('')}</dl>`;
+}

@@ -1,0 +1,27 @@
+import { columns, textsOf } from './cells.js';
+import { environmentOf } from './environment.js';
+import { type Report, tablesOf } from './report.js';
+
+/** The report's tables, commands and environment as Markdown. */
+export function renderMarkdown(report: Report): string {
+  const parts = [`# ${report.title}`, report.subtitle, ...report.notes.map((note) => `- ${note}`)];
+  for (const [name, rows] of tablesOf(report.rows)) parts.push(`## ${name}`, table(columns, rows.map(textsOf)));
+  if (report.rows.some(({ runs }) => runs.some(({ data }) => data !== undefined && data.result === undefined)))
+    parts.push('\\* not finished: the best validation epoch so far.');
+  parts.push(
+    '## Commands',
+    `\`\`\`\n${[report.command, ...report.rows.map(({ command }) => command)].join('\n')}\n\`\`\``,
+  );
+  const environment = environmentOf(report.rows);
+  if (environment.length > 0) parts.push('## Environment', table(['', ''], environment));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll('<', '&lt;').replace(/\s+/g, ' ');
+}

@@ -1,0 +1,199 @@
+import { cpus } from 'node:os';
+import { basename, join } from 'node:path';
+import { RnnxError } from '@rnnx/core';
+import { presets as allPresets, type Preset } from '@rnnx/presets';
+import { describeEstimate, type Estimate, estimateRun } from '../estimate.js';
+import { Host, type HostOptions } from '../host.js';
+import type { Report } from '../report/report.js';
+import { writeReport } from '../report/write.js';
+import { makeFolder } from '../run-folder/files.js';
+import { duration } from '../terminal/format.js';
+import { createModel } from '../train-run.js';
+import { beginArguments, dataArguments } from './arguments.js';
+import { isFinished, type Job, runJobs } from './jobs.js';
+import type { TableProgress } from './progress.js';
+import { buildReport } from './report.js';
+import { folderOf, type PlannedPreset, planPreset, presetsOf } from './rows.js';
+import { StateFile } from './state.js';
+
+export interface ReproduceOptions extends HostOptions {
+  /** Key of a paper: `noisin`. */
+  readonly paper: string;
+  /** Part of a row's or preset's name. */
+  readonly rows?: string;
+  /** Seeds 1 to this for every row. */
+  readonly seeds: number;
+  /** Seconds for the whole, and for each row and seed. */
+  readonly budget?: number;
+  readonly rowBudget?: number;
+  /** Child processes at a time. */
+  readonly jobs: number;
+  /** Folder of runs, state and report; it may hold those of earlier calls. */
+  readonly out: string;
+  readonly backend?: string;
+  /** Fewer epochs than the paper's. */
+  readonly epochs?: number;
+  /** Where rows come from; default: all presets. */
+  readonly presets?: readonly Preset[];
+  /** The command line as the report shows it. */
+  readonly command: string;
+  readonly signal: AbortSignal;
+}
+
+export interface Reproduction {
+  readonly report: Report;
+  readonly html: string;
+  readonly markdown: string;
+  /** The signal or the budget ended it before all was done. */
+  readonly stopped: boolean;
+  readonly failed: number;
+}
+
+/** Why a preset cannot be trained here. */
+export type Problems = ReadonlyMap<string, string>;
+
+/**
+ * Trains the rows of a paper, each seed in a process of its own, and writes the report. What is finished is kept, what is
+ * not goes on.
+ *
+ * Errors: RNNX_USAGE for an unknown paper or no matching row; RNNX_RUN_UNWRITABLE; the first row's problem if no row can be
+ * trained here. What goes wrong in a row is in the report.
+ */
+export async function reproduce(options: ReproduceOptions, progress: TableProgress): Promise<Reproduction> {
+  const { out, paper, jobs: parallel, signal } = options;
+  const chosen = presetsOf(paper, options.rows, options.presets ?? allPresets);
+  const host = await Host.open([], options);
+  const planned = chosen.map((preset) => planPreset(host, preset, options));
+  await makeFolder(join(out, 'runs'));
+  const state = await StateFile.open(out);
+  const { problems, estimates } = await lookAhead(host, planned, options, progress);
+  const jobs = await plannedJobs(planned, estimates, problems, options);
+  announce(jobs, planned, problems, options, progress);
+
+  const budget = new AbortController();
+  const timer = options.budget === undefined ? undefined : setTimeout(() => budget.abort(), options.budget * 1000);
+  const ending = AbortSignal.any([signal, budget.signal]);
+  const data = dataArguments(options);
+  try {
+    progress.plan(jobs, parallel);
+    await runJobs(jobs, {
+      state,
+      parallel,
+      signal: ending,
+      limit: options.rowBudget,
+      env: childThreads(parallel),
+      data,
+      begin: async (job) => [...(await beginArguments(job, options)), ...data],
+      watcher: progress,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+  const report = await buildReport({ planned, problems, state, options });
+  const written = await writeReport(report, out);
+  const failed = report.rows.filter(({ runs }) => runs.some((run) => run.failed)).length;
+  return { report, ...written, stopped: ending.aborted, failed };
+}
+
+/** Says of every preset that is not finished what it will take, or why it cannot run. */
+async function lookAhead(
+  host: Host,
+  planned: readonly PlannedPreset[],
+  options: ReproduceOptions,
+  progress: TableProgress,
+): Promise<{ problems: Problems; estimates: ReadonlyMap<string, Estimate> }> {
+  const problems = new Map<string, string>();
+  const estimates = new Map<string, Estimate>();
+  let first: unknown;
+  for (const each of planned) {
+    const { name } = each.preset;
+    if (options.signal.aborted) break;
+    const done = await Promise.all(
+      seedsOf(options).map((seed) => isFinished({ folder: folderOf(options.out, each, seed), planned: each }, seed)),
+    );
+    if (done.every(Boolean)) continue;
+    try {
+      const estimate = await estimatePreset(host, each);
+      estimates.set(name, estimate);
+      progress.line(`${name}  ${describeEstimate(estimate)}`);
+    } catch (error) {
+      if (!(error instanceof RnnxError)) throw error;
+      first ??= error;
+      const { got, expected } = error.details;
+      const summary = error.message.split('\n')[0]!;
+      problems.set(
+        name,
+        `${error.code}: ${summary}${got === undefined ? '' : `; ${got}`}${expected === undefined ? '' : `; expected ${expected}`}`,
+      );
+      progress.line(`${name}  cannot run: ${problems.get(name)}`);
+    }
+  }
+  if (problems.size === planned.length) throw first;
+  return { problems, estimates };
+}
+
+/** All variants of a preset, one seed. */
+async function estimatePreset(host: Host, { rows }: PlannedPreset): Promise<Estimate> {
+  let total: Estimate | undefined;
+  for (const { planned } of rows) {
+    const { scope } = await host.openRun(planned.config);
+    try {
+      const dataset = await host.dataset(planned.config, scope);
+      const one = await estimateRun(createModel(planned, scope, dataset), dataset, planned.config);
+      total = { ...one, seconds: one.seconds + (total?.seconds ?? 0), bytes: Math.max(one.bytes, total?.bytes ?? 0) };
+    } finally {
+      await scope.dispose();
+    }
+  }
+  return total!;
+}
+
+const seedsOf = ({ seeds }: ReproduceOptions) => Array.from({ length: seeds }, (_, i) => i + 1);
+
+/** What is left to do: the first seed of all before the second of any, the cheapest first. */
+async function plannedJobs(
+  planned: readonly PlannedPreset[],
+  estimates: ReadonlyMap<string, Estimate>,
+  problems: Problems,
+  options: ReproduceOptions,
+): Promise<readonly Job[]> {
+  const jobs: Job[] = [];
+  const possible = planned.filter(({ preset }) => !problems.has(preset.name));
+  const costOf = ({ preset }: PlannedPreset) => estimates.get(preset.name)?.seconds ?? 0;
+  for (const seed of seedsOf(options))
+    for (const each of [...possible].sort((a, b) => costOf(a) - costOf(b))) {
+      const folder = folderOf(options.out, each, seed);
+      if (await isFinished({ folder, planned: each }, seed)) continue;
+      jobs.push({
+        id: basename(folder),
+        folder,
+        planned: each,
+        seed,
+        expected: estimates.get(each.preset.name)?.seconds ?? null,
+      });
+    }
+  return jobs;
+}
+
+function announce(
+  jobs: readonly Job[],
+  planned: readonly PlannedPreset[],
+  problems: Problems,
+  { seeds, jobs: parallel, rowBudget }: ReproduceOptions,
+  progress: TableProgress,
+): void {
+  const all = planned.length * seeds;
+  const impossible = problems.size * seeds;
+  const capped = (seconds: number) => Math.min(seconds, rowBudget ?? Number.POSITIVE_INFINITY);
+  const seconds = jobs.reduce((sum, { expected }) => sum + capped(expected ?? 0), 0) / parallel;
+  progress.line(
+    `${all} runs: ${all - impossible - jobs.length} done before, ${jobs.length} to do` +
+      `${impossible > 0 ? `, ${impossible} that cannot run here` : ''}${jobs.length > 0 ? `; about ${duration(seconds)}` : ''}`,
+  );
+}
+
+/** Children share the cores, unless the environment decides. */
+function childThreads(parallel: number): Readonly<Record<string, string>> {
+  if (process.env.RNNX_THREADS !== undefined || parallel === 1) return {};
+  return { RNNX_THREADS: String(Math.max(1, Math.floor(cpus().length / parallel))) };
+}
