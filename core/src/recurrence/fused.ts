@@ -11,9 +11,24 @@ export type FusedCell =
 
 /** A perturbation inside the recurrence; maps never get here. */
 export interface FusedPerturbation {
-  readonly site: Extract<Site, 'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden'>;
+  readonly site: Extract<
+    Site,
+    'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden' | 'weights.recurrent'
+  >;
+  /** At `weights.recurrent`: which of the cell's matrices. */
+  readonly weight?: string;
   readonly kind: 'scale' | 'shift' | 'retain';
-  /** `[1|T, 1|B, 1|N]` or a scalar. */
+  /**
+   * `[1|T, 1|B, 1|N]` or a scalar. `recurrent`: also `[1|T, 1|B, G, 1|N]`, another for each gate. `weights.recurrent`: a
+   * scalar, `[1|rows, 1|columns]` or `[T, 1|rows, 1|columns]`.
+   */
+  readonly value: tf.Tensor;
+}
+
+/** What makes of a matrix that of each step. */
+export interface SteppedPerturbation {
+  readonly kind: 'scale' | 'shift';
+  /** A scalar, `[1|rows, 1|columns]` or `[T, 1|rows, 1|columns]`. */
   readonly value: tf.Tensor;
 }
 
@@ -21,7 +36,7 @@ export interface FusedSequenceRequest {
   readonly cell: FusedCell;
   /** Input product of all steps with the input bias, `[T, B, G·H]`. */
   readonly product: tf.Tensor3D;
-  /** The layer's parameters by name, recurrent weights already perturbed; the same for all steps. */
+  /** The layer's parameters by name, with what perturbs a recurrent weight alike at all steps, up to the first that does not. */
   readonly weights: Readonly<Record<string, tf.Tensor>>;
   /** State before the first step, `[B, H]` each. */
   readonly state: Readonly<Record<string, tf.Tensor2D>>;

@@ -3,7 +3,7 @@ import { type MapContext, type Perturbation, type Site, sites } from '../contrac
 import type { ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import { checkPerturbation } from './check-perturbation.js';
-import type { FusedPerturbation } from './fused.js';
+import type { FusedPerturbation, SteppedPerturbation } from './fused.js';
 import { unstackSteps } from './pieces.js';
 
 const recurrenceSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'readout', 'cell', 'hidden'] as const;
@@ -77,6 +77,28 @@ export class SitePlan {
   }
 
   /**
+   * The same as one matrix and the perturbations that, one after another, make of it the matrix of each step; `undefined`
+   * where a `map` is among those.
+   */
+  steppedWeight(
+    site: 'weights.input' | 'weights.recurrent',
+    layer: number,
+    weight: tf.Tensor,
+    name: string,
+  ): { readonly weight: tf.Tensor; readonly perturbations: readonly SteppedPerturbation[] } | undefined {
+    let current = weight;
+    const perturbations: SteppedPerturbation[] = [];
+    for (const entry of this.#at(site, layer)) {
+      const { perturbation, steps } = entry;
+      if (perturbation.weight !== undefined && perturbation.weight !== name) continue;
+      if (perturbations.length === 0 && steps === undefined) current = perturbWeight(entry, current, layer, undefined);
+      else if (perturbation.kind === 'map' || perturbation.kind === 'retain') return undefined;
+      else perturbations.push({ kind: perturbation.kind, value: perturbation.value });
+    }
+    return { weight: current, perturbations };
+  }
+
+  /**
    * Operands of a product whose mask differs from gate to gate: one `[.., N]` operand a gate, or `undefined` where every
    * perturbation is the same for all gates.
    */
@@ -100,14 +122,12 @@ export class SitePlan {
     return operands;
   }
 
-  /**
-   * The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map` or differs from gate to gate.
-   */
+  /** The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map`. */
   insideRecurrence(layer: number): FusedPerturbation[] | undefined {
     const found: FusedPerturbation[] = [];
     for (const site of recurrenceSites)
       for (const { perturbation } of this.#at(site, layer)) {
-        if (perturbation.kind === 'map' || differsByGate(perturbation)) return undefined;
+        if (perturbation.kind === 'map') return undefined;
         found.push({ site, kind: perturbation.kind, value: perturbation.value });
       }
     return found;

@@ -93,9 +93,10 @@ function runFused(
   if (perturbations === undefined) return undefined;
   const perturbed: Record<string, tf.Tensor> = { ...weights };
   for (const name of layout.recurrentWeights) {
-    const weight = plan.weights('weights.recurrent', layer, weights[name]!, name);
-    if (Array.isArray(weight)) return undefined;
-    perturbed[name] = weight as tf.Tensor;
+    const stepped = plan.steppedWeight('weights.recurrent', layer, weights[name]!, name);
+    if (stepped === undefined) return undefined;
+    perturbed[name] = stepped.weight;
+    for (const each of stepped.perturbations) perturbations.push({ site: 'weights.recurrent', weight: name, ...each });
   }
   const request = { cell: cell.fused, product: product as tf.Tensor3D, weights: perturbed, state, perturbations };
   return sequence(request) as { hidden: tf.Tensor3D; state: CellState } | undefined;

@@ -135,19 +135,40 @@ int64_t panel_width() { return table().columns; }
 
 int64_t panel_count(int64_t N) { return (N + panel_width() - 1) / panel_width(); }
 
+PackedB* new_packed(int64_t K, int64_t N) {
+  auto packed = std::make_unique<PackedB>();
+  packed->K = K;
+  packed->N = N;
+  packed->data = take_large(panel_count(N) * K * panel_width());
+  return packed.release();
+}
+
+void pack_rows(PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb) {
+  const int64_t nr = panel_width();
+  for (int64_t k = begin; k < end; k++, rows += ldb)
+    for (int64_t first = 0; first < packed->N; first += nr) {
+      const int64_t columns = std::min(nr, packed->N - first);
+      float* const to = std::copy_n(rows + first, columns, packed->data + first * packed->K + k * nr);
+      std::fill_n(to, nr - columns, 0.0f);
+    }
+}
+
+void pack_panel(PackedB* packed, int64_t panel, const float* columns, int64_t ldb) {
+  const int64_t nr = panel_width();
+  table().pack_b(true, std::min(nr, packed->N - panel * nr), packed->K, columns, ldb,
+                 packed->data + panel * packed->K * nr);
+}
+
 PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) {
   const GemmTable& isa = table();
   const int64_t nr = isa.columns;
   const int64_t panels = panel_count(N);
-  auto packed = std::make_unique<PackedB>();
-  packed->K = K;
-  packed->N = N;
-  packed->data = take_large(panels * K * nr);
+  PackedB* const packed = new_packed(K, N);
   parallel_for(panels, 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
     isa.pack_b(transB, std::min(nr * end, N) - begin * nr, K, transB ? B + begin * nr * ldb : B + begin * nr, ldb,
                packed->data + begin * K * nr);
   });
-  return packed.release();
+  return packed;
 }
 
 void free_packed(PackedB* packed) {

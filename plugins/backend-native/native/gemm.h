@@ -17,6 +17,11 @@ void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float
 struct PackedB;
 PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb);
 void free_packed(PackedB* packed);
+/// The same, not filled yet, and its parts, for use inside a parallel region: rows [begin, end) of B, the first of them at
+/// `rows`; or one panel, whose columns are rows of B transposed, the first of them at `columns`.
+PackedB* new_packed(int64_t K, int64_t N);
+void pack_rows(PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb);
+void pack_panel(PackedB* packed, int64_t panel, const float* columns, int64_t ldb);
 /// Columns in a panel on the instruction set in use.
 int64_t panel_width();
 /// Panels in N columns.

@@ -17,6 +17,8 @@ constexpr int64_t most_units = 1 << 16;
 /// Perturbations as they came, with the memory that the chains point into.
 struct Perturbations {
   std::vector<Perturbation> sites[static_cast<int>(SequenceSite::count)];
+  /// Those at `recurrent` for each gate, where one differs from gate to gate.
+  std::vector<Perturbation> gates[4];
   /// Gradients of values with one column where the site has several: collected wide, added up at the end.
   struct Wide {
     std::vector<float> gradient;
@@ -81,82 +83,103 @@ float* floats_in(Call& call, napi_value value, const char* name, int64_t length,
 }
 
 int64_t site_columns(const Sequence& s, SequenceSite site) {
-  return site == SequenceSite::preactivation ? sequence_gates(s.cell) * s.units : s.units;
+  const int64_t gates = sequence_gates(s.cell);
+  if (site == SequenceSite::weights) return (s.cell == SequenceCell::gru_before ? 2 : gates) * s.units;
+  return site == SequenceSite::preactivation ? gates * s.units : s.units;
+}
+/// Rows of the site's quantity: examples, or those of a matrix.
+int64_t site_rows(const Sequence& s, SequenceSite site) {
+  return site == SequenceSite::weights || site == SequenceSite::candidate_weights ? s.units : s.batch;
 }
 
-constexpr int64_t fields = 5;
+constexpr int64_t fields = 6;
 
-/// The table `[count, (site, kind, T', B', N')]`. Values and gradients are filled in by those who need them.
-struct Table {
-  std::vector<int32_t> rows;
-  uint32_t count;
+/// A row of the table.
+struct Entry {
+  SequenceSite site;
+  PerturbationKind kind;
+  /// Shape of the value: `[1|T, 1|B, 1|G, 1|N]`, with the rows of a matrix in place of B.
+  int64_t steps, rows, gates, columns;
 };
 
-Table take_table(Call& call, const Sequence& s, Perturbations& perturbations) {
-  Table table{};
-  table.count = static_cast<uint32_t>(call.size("perturbationCount", 0, 1 << 16));
-  const int32_t* const rows = call.ints("perturbationTable", table.count * fields);
-  table.rows.assign(rows, rows + table.count * fields);
-  for (uint32_t k = 0; k < table.count; k++) {
-    const int32_t* const row = table.rows.data() + k * fields;
+/// The table `[count, (site, kind, T', B', G', N')]`. Values and gradients are filled in by those who need them.
+using Table = std::vector<Entry>;
+
+Table take_table(Call& call, const Sequence& s) {
+  const int64_t count = call.size("perturbationCount", 0, 1 << 16);
+  const int32_t* row = call.ints("perturbationTable", count * fields);
+  Table table;
+  for (int64_t k = 0; k < count; k++, row += fields) {
     if (row[0] < 0 || row[0] >= static_cast<int32_t>(SequenceSite::count))
       call.refuse("perturbationTable", "names a site that does not exist");
     if (row[1] < 0 || row[1] >= static_cast<int32_t>(PerturbationKind::count))
       call.refuse("perturbationTable", "names a kind that does not exist");
-    const auto site = static_cast<SequenceSite>(row[0]);
-    const auto kind = static_cast<PerturbationKind>(row[1]);
-    const bool state = site == SequenceSite::hidden || site == SequenceSite::cell;
-    if (kind == PerturbationKind::retain && !state) call.refuse("perturbationTable", "retains what is no state");
-    if ((site == SequenceSite::cell || site == SequenceSite::readout) && s.cell != SequenceCell::lstm)
+    const Entry e = {static_cast<SequenceSite>(row[0]), static_cast<PerturbationKind>(row[1]), row[2], row[3], row[4],
+                     row[5]};
+    const bool state = e.site == SequenceSite::hidden || e.site == SequenceSite::cell;
+    if (e.kind == PerturbationKind::retain && !state) call.refuse("perturbationTable", "retains what is no state");
+    if (((e.site == SequenceSite::cell || e.site == SequenceSite::readout) && s.cell != SequenceCell::lstm) ||
+        (e.site == SequenceSite::candidate_weights && s.cell != SequenceCell::gru_before))
       call.refuse("perturbationTable", "names a site that the cell does not have");
-    const int64_t columns = site_columns(s, site);
     const auto fits = [](int64_t size, int64_t full) { return size == 1 || size == full; };
-    if (!fits(row[2], s.steps) || !fits(row[3], s.batch) || !fits(row[4], columns))
-      call.refuse("perturbationTable", "has a shape that is not [1|T, 1|B, 1|N]");
-    // A single column, row or step is a broadcast one, whatever the size it meets.
-    const int64_t width = row[4];
-    Perturbation p{};
-    p.kind = kind;
-    p.strides = {row[2] == 1 ? 0 : row[3] * width, row[3] == 1 ? 0 : width, width == 1 ? 0 : 1};
-    perturbations.sites[row[0]].push_back(p);
+    if (!fits(e.steps, s.steps) || !fits(e.rows, site_rows(s, e.site)) ||
+        !fits(e.gates, e.site == SequenceSite::recurrent ? sequence_gates(s.cell) : 1) ||
+        !fits(e.columns, site_columns(s, e.site)))
+      call.refuse("perturbationTable", "has a shape that is not [1|T, 1|B, 1|G, 1|N]");
+    table.push_back(e);
   }
   return table;
 }
 
-/// Calls f(perturbation, row of the table, index) in the table's order.
-template <class F>
-void each_row(const Table& table, Perturbations& perturbations, const F& f) {
-  size_t seen[static_cast<int>(SequenceSite::count)] = {};
-  for (uint32_t k = 0; k < table.count; k++) {
-    const int32_t* const row = table.rows.data() + k * fields;
-    f(perturbations.sites[row[0]][seen[row[0]]++], row, k);
+/// Strides of `[steps, rows, gates, columns]` for one gate. A single step, row or column is a broadcast one, whatever the
+/// size it meets.
+Strides strides_of(const Entry& e, int64_t columns) {
+  return {e.steps == 1 ? 0 : e.rows * e.gates * columns, e.rows == 1 ? 0 : e.gates * columns, columns == 1 ? 0 : 1};
+}
+
+/// Puts the perturbations where they act. Values and gradients are null where nobody asks for them.
+void link(Sequence& s, const Table& table, Perturbations& all, const std::vector<float*>& values,
+          const std::vector<float*>& gradients) {
+  bool gated = false;
+  for (const Entry& e : table) gated = gated || (e.site == SequenceSite::recurrent && e.gates > 1);
+  for (size_t k = 0; k < table.size(); k++) {
+    const Entry& e = table[k];
+    const int64_t columns = site_columns(s, e.site);
+    Perturbation p{e.kind, values[k], strides_of(e, e.columns), gradients[k], strides_of(e, columns)};
+    p.gradient_strides.column = 1;
+    if (p.gradient != nullptr && e.columns != columns) {
+      const int64_t rows = e.steps * e.rows * e.gates;
+      all.wide.push_back({std::vector<float>(static_cast<size_t>(rows * columns)), rows, columns, gradients[k]});
+      p.gradient = all.wide.back().gradient.data();
+    }
+    if (e.site != SequenceSite::recurrent || !gated) {
+      all.sites[static_cast<int>(e.site)].push_back(p);
+      continue;
+    }
+    for (int64_t gate = 0; gate < sequence_gates(s.cell); gate++) {
+      all.gates[gate].push_back(p);
+      if (e.gates == 1) continue;
+      if (p.value != nullptr) p.value += e.columns;
+      if (p.gradient != nullptr) p.gradient += columns;
+    }
   }
+  const auto chain = [](const std::vector<Perturbation>& list) {
+    return Chain{list.data(), static_cast<int64_t>(list.size())};
+  };
+  constexpr int recurrent = static_cast<int>(SequenceSite::recurrent);
+  for (int site = 0; site < static_cast<int>(SequenceSite::count); site++) s.chains[site] = chain(all.sites[site]);
+  for (int gate = 0; gate < 4; gate++) s.operand_chains[gate] = gated ? chain(all.gates[gate]) : s.chains[recurrent];
+  if (gated) s.chains[recurrent] = s.operand_chains[0];
+  s.operands = !gated ? 1 : sequence_gates(s.cell) - (s.cell == SequenceCell::gru_before ? 1 : 0);
 }
 
-void set_values(Call& call, const List& values, const Table& table, Perturbations& perturbations) {
-  each_row(table, perturbations, [&](Perturbation& p, const int32_t* row, uint32_t k) {
-    p.value = floats_in(call, values[k], "values", int64_t{row[2]} * row[3] * row[4], false);
-  });
-}
-
-void set_gradients(Call& call, const List& gradients, const Sequence& s, const Table& table,
-                   Perturbations& perturbations) {
-  each_row(table, perturbations, [&](Perturbation& p, const int32_t* row, uint32_t k) {
-    const int64_t rows = int64_t{row[2]} * row[3];
-    const int64_t columns = site_columns(s, static_cast<SequenceSite>(row[0]));
-    float* const target = floats_in(call, gradients[k], "gradients", rows * row[4], true);
-    if (target == nullptr) return;
-    p.gradient = target;
-    p.gradient_strides = {row[2] == 1 ? 0 : row[3] * columns, row[3] == 1 ? 0 : columns, 1};
-    if (row[4] == columns) return;
-    perturbations.wide.push_back({std::vector<float>(static_cast<size_t>(rows * columns)), rows, columns, target});
-    p.gradient = perturbations.wide.back().gradient.data();
-  });
-}
-
-void link(Sequence& s, const Perturbations& perturbations) {
-  for (int site = 0; site < static_cast<int>(SequenceSite::count); site++)
-    s.chains[site] = {perturbations.sites[site].data(), static_cast<int64_t>(perturbations.sites[site].size())};
+std::vector<float*> take_floats(Call& call, const List& list, const char* name, const Table& table, bool optional) {
+  std::vector<float*> found;
+  for (size_t k = 0; k < table.size(); k++) {
+    const Entry& e = table[k];
+    found.push_back(floats_in(call, list[k], name, e.steps * e.rows * e.gates * e.columns, optional));
+  }
+  return found;
 }
 
 /// Sizes of the weights: `recurrent` and, for gru_before, `candidate`.
@@ -171,8 +194,9 @@ void take_weights(Call& call, Sequence& s) {
 napi_value memory(Call& call) {
   Sequence s = take_sequence(call);
   Perturbations perturbations;
-  take_table(call, s, perturbations);
-  link(s, perturbations);
+  const Table table = take_table(call, s);
+  const std::vector<float*> none(table.size());
+  link(s, table, perturbations, none, none);
   return make_number(call.env, static_cast<double>(sequence_layout(s, true).size));
 }
 
@@ -183,9 +207,9 @@ napi_value forward(Call& call) {
   Sequence& s = pass.sequence;
   s = take_sequence(call);
   Perturbations perturbations;
-  const Table table = take_table(call, s, perturbations);
-  set_values(call, take_list(call, "values", table.count), table, perturbations);
-  link(s, perturbations);
+  const Table table = take_table(call, s);
+  const List values = take_list(call, "values", static_cast<uint32_t>(table.size()));
+  link(s, table, perturbations, take_floats(call, values, "values", table, false), std::vector<float*>(table.size()));
   take_weights(call, s);
   const bool lstm = s.cell == SequenceCell::lstm;
   const int64_t state = s.batch * s.units;
@@ -207,25 +231,31 @@ napi_value forward(Call& call) {
   return nullptr;
 }
 
+/// What both functions of the backward pass begin with, up to the memory.
+void take_backward(Call& call, SequenceBackward& pass, Perturbations& perturbations) {
+  Sequence& s = pass.sequence;
+  s = take_sequence(call);
+  const Table table = take_table(call, s);
+  const auto count = static_cast<uint32_t>(table.size());
+  const List values = take_list(call, "values", count);
+  const List gradients = take_list(call, "gradients", count);
+  link(s, table, perturbations, take_floats(call, values, "values", table, false),
+       take_floats(call, gradients, "gradients", table, true));
+  take_weights(call, s);
+  pass.layout = sequence_layout(s, true);
+  pass.memory = call.floats("memory", pass.layout.size);
+}
+
 /// sequenceBackward(cell, steps, batch, units, perturbationCount, perturbationTable, values, gradients, recurrent, candidate,
 /// memory, dHidden, dProduct, dRecurrent, dCandidate, dBias, dInitialHidden, dInitialCell). Gradients and dBias start at zero.
 napi_value backward(Call& call) {
   SequenceBackward pass{};
-  Sequence& s = pass.sequence;
-  s = take_sequence(call);
   Perturbations perturbations;
-  const Table table = take_table(call, s, perturbations);
-  const List values = take_list(call, "values", table.count);
-  const List gradients = take_list(call, "gradients", table.count);
-  set_values(call, values, table, perturbations);
-  set_gradients(call, gradients, s, table, perturbations);
-  link(s, perturbations);
-  take_weights(call, s);
+  take_backward(call, pass, perturbations);
+  const Sequence& s = pass.sequence;
   const bool reset_before = s.cell == SequenceCell::gru_before;
   const int64_t state = s.batch * s.units;
   const int64_t gates = sequence_gates(s.cell);
-  pass.layout = sequence_layout(s, true);
-  pass.memory = call.floats("memory", pass.layout.size);
   pass.d_hidden = call.floats("dHidden", s.steps * state);
   pass.d_product = call.floats("dProduct", s.steps * state * gates);
   pass.d_recurrent = call.floats("dRecurrent", s.units * s.units * (reset_before ? 2 : gates));
@@ -238,12 +268,25 @@ napi_value backward(Call& call) {
   return nullptr;
 }
 
+/// sequenceWeightValues(cell, steps, batch, units, perturbationCount, perturbationTable, values, gradients, recurrent,
+/// candidate, memory): gradients of values at the weights, after sequenceBackward over the same memory. They start at zero.
+napi_value weight_values(Call& call) {
+  SequenceBackward pass{};
+  Perturbations perturbations;
+  take_backward(call, pass, perturbations);
+  if (pass.layout.d_sums < 0) call.refuse("perturbationTable", "has no value at the weights");
+  sequence_weight_values(pass);
+  perturbations.add_columns();
+  return nullptr;
+}
+
 }  // namespace
 
 void register_sequence(napi_env env, napi_value exports) {
   define(env, exports, "sequenceMemory", memory);
   define(env, exports, "sequenceForward", forward);
   define(env, exports, "sequenceBackward", backward);
+  define(env, exports, "sequenceWeightValues", weight_values);
 }
 
 }  // namespace rnnx

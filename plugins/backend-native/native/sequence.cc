@@ -1,10 +1,12 @@
 #include "sequence.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "gemm.h"
 #include "parallel.h"
 #include "sequence_steps.h"
+#include "stepped_matrix.h"
 
 namespace rnnx {
 namespace {
@@ -24,12 +26,17 @@ bool perturbed(const Sequence& s, SequenceSite site) { return s.chains[static_ca
 
 int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-/// A recurrent weight matrix, packed once for all steps, in parts side by side: the gates of a forward product.
+/// A recurrent weight matrix in parts side by side, packed once for all steps, or for each step where steps differ.
 class Packed {
  public:
-  Packed(bool transposed, int64_t K, int64_t N, int64_t parts, const float* weight, int64_t stride)
-      : K_(K), N_(N), parts_(parts) {
-    for (int64_t p = 0; p < parts; p++) part_[p] = pack_b(transposed, K, N, weight + p * N, stride);
+  Packed(const SteppedMatrix& matrix, bool transposed, int64_t parts)
+      : matrix_(matrix), transposed_(transposed), parts_(parts) {
+    const int64_t width = parts == 0 ? 0 : matrix.columns / parts;
+    K_ = transposed ? width : matrix.rows;
+    N_ = transposed ? matrix.rows : width;
+    for (int64_t p = 0; p < parts; p++)
+      part_[p] = matrix.stepped() ? new_packed(K_, N_)
+                                  : pack_b(transposed, K_, N_, matrix.values + p * width, matrix.columns);
   }
   ~Packed() {
     for (int64_t p = 0; p < parts_; p++) free_packed(part_[p]);
@@ -37,22 +44,40 @@ class Packed {
   Packed(const Packed&) = delete;
   Packed& operator=(const Packed&) = delete;
 
-  /// Part p of C = A · weight for some panels; then calls then(begin, end) with the columns that are ready, of each part.
-  /// One parallel loop does both, so that a step costs one fork.
+  /// Floats of work memory for a product of M rows.
+  int64_t work(int64_t M) const { return parts_ * aligned(packed_a_floats(M, K_)); }
+
+  /// Part p of C = A · weight of step t for some panels, with A at A + p * step; then calls then(begin, end) with the
+  /// columns that are ready, of each part. One parallel loop does both, so that a step costs one fork.
   template <class Then>
-  void multiply(int64_t M, const float* A, int64_t lda, float* C, int64_t ldc, float* work, const Then& then) const {
-    pack_a(false, M, K_, A, lda, work);
+  void multiply(int64_t t, int64_t M, const float* A, int64_t step, int64_t lda, float* C, int64_t ldc, float* work,
+                const Then& then) const {
+    if (matrix_.stepped()) pack_stepped(matrix_, t, transposed_, parts_, part_);
+    const int64_t each = step == 0 ? 0 : aligned(packed_a_floats(M, K_));
+    for (int64_t p = 0; p < (step == 0 ? 1 : parts_); p++) pack_a(false, M, K_, A + p * step, lda, work + p * each);
     const int64_t panel = panel_width();
     parallel_for(panel_count(N_), 1, [&](int64_t first, int64_t last) {
-      for (int64_t p = 0; p < parts_; p++) gemm_panels(M, work, part_[p], first, last, C + p * N_, ldc, false);
+      for (int64_t p = 0; p < parts_; p++)
+        gemm_panels(M, work + p * each, part_[p], first, last, C + p * N_, ldc, false);
       then(first * panel, last * panel < N_ ? last * panel : N_);
     });
   }
 
  private:
+  SteppedMatrix matrix_;
+  bool transposed_;
   PackedB* part_[4];
   int64_t K_, N_, parts_;
 };
+
+/// [H, columns that `recurrent` has].
+SteppedMatrix recurrent_matrix(const Sequence& s) {
+  const int64_t gates = sequence_gates(s.cell) - (s.cell == SequenceCell::gru_before ? 1 : 0);
+  return {s.units, gates * s.units, s.recurrent, s.chains[static_cast<int>(SequenceSite::weights)]};
+}
+SteppedMatrix candidate_matrix(const Sequence& s) {
+  return {s.units, s.units, s.candidate, s.chains[static_cast<int>(SequenceSite::candidate_weights)]};
+}
 
 /// Calls f(begin, end) for ranges of columns.
 template <class F>
@@ -69,6 +94,25 @@ void first_state(const SequenceBackward& pass, int64_t begin, int64_t end) {
   for (int64_t b = 0; b < s.batch; b++)
     for (int64_t j = b * s.units + begin; j < b * s.units + end; j++)
       pass.d_initial_hidden[j] = pass.d_operand[j] + pass.d_previous[j];
+}
+
+/// Adds up the gradients of the weights, where asked for, and of values at the weights.
+void weight_gradients(const SequenceBackward& pass, float* d_recurrent, float* d_candidate) {
+  const Sequence& s = pass.sequence;
+  const SequenceLayout& layout = pass.layout;
+  const int64_t H = s.units;
+  const int64_t columns = sequence_gates(s.cell) * H;
+  const SteppedMatrix recurrent = recurrent_matrix(s);
+  const float* const operands = pass.memory + (layout.operand >= 0 ? layout.operand : layout.hidden);
+  const int64_t each = recurrent.columns / s.operands;
+  for (int64_t k = 0; k < s.operands; k++)
+    stepped_gradient(recurrent, {s.steps, s.batch, operands + k * layout.slots * s.batch * H, H, pass.d_sums + k * each,
+                                 columns, k * each, (k + 1) * each},
+                     d_recurrent);
+  if (s.cell == SequenceCell::gru_before)
+    stepped_gradient(candidate_matrix(s), {s.steps, s.batch, pass.memory + layout.reset, H,
+                                           pass.d_sums + recurrent.columns, columns, 0, H},
+                     d_candidate);
 }
 
 }  // namespace
@@ -100,9 +144,11 @@ SequenceLayout sequence_layout(const Sequence& s, bool training) {
   layout.cell = place(lstm, (layout.slots + 1) * state);
   layout.cell_next = place(lstm && perturbed(s, SequenceSite::cell), layout.slots * state);
   layout.readout = place(lstm, layout.slots * state);
-  layout.operand = place(perturbed(s, SequenceSite::recurrent), layout.slots * state);
+  layout.operand = place(perturbed(s, SequenceSite::recurrent), s.operands * layout.slots * state);
   layout.reset = place(s.cell == SequenceCell::gru_before, layout.slots * state);
   layout.sums = place(perturbed(s, SequenceSite::preactivation), layout.slots * gates * state);
+  layout.d_sums = place(training && (perturbed(s, SequenceSite::weights) || perturbed(s, SequenceSite::candidate_weights)),
+                        layout.slots * gates * state);
   return layout;
 }
 
@@ -115,10 +161,10 @@ void sequence_forward(const SequenceForward& pass) {
   const size_t state_bytes = static_cast<size_t>(state) * sizeof(float);
   const bool reset_before = s.cell == SequenceCell::gru_before;
   const int64_t gates = sequence_gates(s.cell);
-  const int64_t shared = reset_before ? 2 : gates;
-  const Packed recurrent(false, H, H, shared, s.recurrent, shared * H);
-  const Packed candidate(false, H, H, reset_before ? 1 : 0, s.candidate, H);
-  float* const work = scratch(Scratch::sequence, packed_a_floats(s.batch, H));
+  const Packed recurrent(recurrent_matrix(s), false, reset_before ? 2 : gates);
+  const Packed candidate(candidate_matrix(s), false, reset_before ? 1 : 0);
+  const int64_t operand_step = s.operands == 1 ? 0 : layout.slots * state;
+  float* const work = scratch(Scratch::sequence, recurrent.work(s.batch));
 
   std::memcpy(pass.memory + layout.hidden, pass.initial_hidden, state_bytes);
   if (layout.cell >= 0) std::memcpy(pass.memory + layout.cell, pass.initial_cell, state_bytes);
@@ -132,10 +178,10 @@ void sequence_forward(const SequenceForward& pass) {
         pass.memory + (layout.operand >= 0 ? layout.operand + slot * state
                                            : layout.hidden + state_slot(layout, s.steps, t, 0) * state);
     float* const sums = pass.memory + (split ? layout.sums : layout.gates) + slot * s.batch * columns;
-    recurrent.multiply(s.batch, operand, H, sums, columns, work,
+    recurrent.multiply(t, s.batch, operand, operand_step, H, sums, columns, work,
                        [&](int64_t begin, int64_t end) { steps.forward(pass, t, begin, end); });
     if (reset_before)
-      candidate.multiply(s.batch, pass.memory + layout.reset + slot * state, H, sums + 2 * H, columns, work,
+      candidate.multiply(t, s.batch, pass.memory + layout.reset + slot * state, 0, H, sums + 2 * H, columns, work,
                          [&](int64_t begin, int64_t end) { steps.forward_candidate(pass, t, begin, end); });
   }
   const int64_t last = state_slot(layout, s.steps, s.steps - 1, 1) * state;
@@ -154,14 +200,14 @@ void sequence_backward(SequenceBackward pass) {
   const bool reset_before = s.cell == SequenceCell::gru_before;
   const bool operand_perturbed = perturbed(s, SequenceSite::recurrent);
   const bool lstm = s.cell == SequenceCell::lstm;
-  // Columns that are multiplied by `recurrent`.
-  const int64_t shared = reset_before ? 2 * H : columns;
   const bool split = s.cell == SequenceCell::gru_after || perturbed(s, SequenceSite::preactivation);
-  const Packed recurrent(true, shared, H, 1, s.recurrent, shared);
-  const Packed candidate(true, H, H, reset_before ? 1 : 0, s.candidate, H);
+  const Packed recurrent(recurrent_matrix(s), true, s.operands);
+  const Packed candidate(candidate_matrix(s), true, reset_before ? 1 : 0);
+  const int64_t packed_floats = std::max(recurrent.work(B), candidate.work(B));
+  const bool gated = s.operands > 1;
 
-  float* work = scratch(Scratch::sequence, 2 * aligned(state) + aligned(packed_a_floats(B, shared)) +
-                                               (split ? s.steps * B * columns : 0));
+  float* work = scratch(Scratch::sequence, 2 * aligned(state) + (gated ? aligned(s.operands * state) : 0) +
+                                               packed_floats + (split && layout.d_sums < 0 ? s.steps * B * columns : 0));
   const auto take = [&](int64_t floats) {
     float* const taken = work;
     work += aligned(floats);
@@ -170,16 +216,17 @@ void sequence_backward(SequenceBackward pass) {
   pass.d_operand = take(state);
   pass.d_previous = take(state);
   pass.d_cell = lstm ? pass.d_initial_cell : nullptr;
-  float* const packed = take(packed_a_floats(B, shared));
-  pass.d_sums = split ? work : pass.d_product;
+  pass.d_operands = gated ? take(s.operands * state) : pass.d_operand;
+  float* const packed = take(packed_floats);
+  pass.d_sums = layout.d_sums >= 0 ? pass.memory + layout.d_sums : split ? work : pass.d_product;
 
   over_columns(H, [&](int64_t begin, int64_t end) { steps.backward(pass, s.steps - 1, begin, end); });
   for (int64_t t = s.steps - 1; t >= 0; t--) {
     const float* const d = pass.d_sums + t * B * columns;
     if (reset_before)
-      candidate.multiply(B, d + 2 * H, columns, pass.d_operand, H, packed,
+      candidate.multiply(t, B, d + 2 * H, 0, columns, pass.d_operand, H, packed,
                          [&](int64_t begin, int64_t end) { steps.backward_reset(pass, t, begin, end); });
-    recurrent.multiply(B, d, columns, pass.d_operand, H, packed, [&](int64_t begin, int64_t end) {
+    recurrent.multiply(t, B, d, gated ? H : 0, columns, pass.d_operands, s.operands * H, packed, [&](int64_t begin, int64_t end) {
       if (operand_perturbed) RNNX_TABLE(operand_steps).backward(pass, t, begin, end);
       if (t > 0)
         steps.backward(pass, t - 1, begin, end);
@@ -188,12 +235,13 @@ void sequence_backward(SequenceBackward pass) {
     });
   }
 
-  // All steps' part of the weights' gradients in one product.
-  const float* const operands = pass.memory + (layout.operand >= 0 ? layout.operand : layout.hidden);
-  gemm(true, false, H, shared, s.steps * B, operands, H, pass.d_sums, columns, pass.d_recurrent, shared, false);
-  if (reset_before)
-    gemm(true, false, H, H, s.steps * B, pass.memory + layout.reset, H, pass.d_sums + shared, columns, pass.d_candidate,
-         H, false);
+  weight_gradients(pass, pass.d_recurrent, pass.d_candidate);
+}
+
+void sequence_weight_values(const SequenceBackward& given) {
+  SequenceBackward pass = given;
+  pass.d_sums = pass.memory + pass.layout.d_sums;
+  weight_gradients(pass, nullptr, nullptr);
 }
 
 }  // namespace rnnx

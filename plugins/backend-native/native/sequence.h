@@ -10,10 +10,22 @@ namespace rnnx {
 
 // The numbers of these three are part of the JavaScript interface.
 enum class SequenceCell : int32_t { lstm, gru_after, gru_before, rnn_tanh, rnn_sigmoid, rnn_relu, count };
-enum class SequenceSite : int32_t { recurrent, preactivation, candidate, readout, cell, hidden, count };
+// The last two are the matrices `recurrent` and `candidate` themselves, where they differ from step to step.
+enum class SequenceSite : int32_t {
+  recurrent,
+  preactivation,
+  candidate,
+  readout,
+  cell,
+  hidden,
+  weights,
+  candidate_weights,
+  count
+};
 enum class PerturbationKind : int32_t { scale, shift, retain, count };
 
-/// The element at (t, b, j) lies at t * step + b * row + j * column; a stride of 0 broadcasts.
+/// The element at (t, b, j) lies at t * step + b * row + j * column; a stride of 0 broadcasts. b is the example, or the row
+/// of a weight matrix.
 struct Strides {
   int64_t step, row, column;
 };
@@ -41,6 +53,10 @@ struct Sequence {
   const float* candidate;       // gru_before: [H, H]
   const float* recurrent_bias;  // gru_after: [H]
   Chain chains[static_cast<int>(SequenceSite::count)];
+  /// The chain at `recurrent` for each gate's operand, and how many operands `recurrent` multiplies: 1, which all of its
+  /// gates share, or one a gate.
+  Chain operand_chains[4];
+  int64_t operands;
 };
 
 /// Where each saved quantity lies, in floats from the start of the memory. `slots` is T for training and 1 where nothing is
@@ -53,9 +69,10 @@ struct SequenceLayout {
   int64_t cell;          // carried c, [slots + 1, B, H]
   int64_t cell_next;     // c before the site `cell`, [slots, B, H]
   int64_t readout;       // tanh of c after the site `readout`, [slots, B, H]
-  int64_t operand;       // operand of the recurrent product, [slots, B, H]
+  int64_t operand;       // operands of the recurrent product, [operands, slots, B, H]
   int64_t reset;         // gru_before: operand of the candidate's product, [slots, B, H]
   int64_t sums;          // recurrent product before its site, [slots, B, G*H]
+  int64_t d_sums;        // left by the backward pass where weights differ from step to step, [slots, B, G*H]
   int64_t size;          // floats in all
 };
 
@@ -77,7 +94,7 @@ struct SequenceForward {
 struct SequenceBackward {
   Sequence sequence;
   SequenceLayout layout;
-  const float* memory;    // as a forward pass for training left it
+  float* memory;          // as a forward pass for training left it
   const float* d_hidden;  // [T, B, H]
   float* d_product;       // [T, B, G*H]
   float* d_recurrent;     // like recurrent
@@ -87,12 +104,15 @@ struct SequenceBackward {
   float* d_initial_cell;    // lstm: [B, H]
   // Set by sequence_backward.
   float* d_sums;      // of the recurrent products, [T, B, G*H]; d_product where they are the same
-  float* d_operand;   // of the operand of the step after, [B, H]
+  float* d_operands;  // of each of the operands of the step after, [B, operands * H]
+  float* d_operand;   // of the operand of the step after before its site, [B, H]; d_operands where they are the same
   float* d_previous;  // of h before the step after, besides, [B, H]
   float* d_cell;      // of c after the step, [B, H]; ends as that of the initial one
 };
 
 void sequence_forward(const SequenceForward& pass);
 void sequence_backward(SequenceBackward pass);
+/// After sequence_backward: adds to the gradients of values at the weights that have a place for it, and to no others.
+void sequence_weight_values(const SequenceBackward& pass);
 
 }  // namespace rnnx

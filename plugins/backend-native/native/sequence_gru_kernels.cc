@@ -66,7 +66,7 @@ static void before_forward(const SequenceForward& pass, int64_t t, int64_t begin
     store_gate(pass, at, 0, r);
     store_gate(pass, at, 1, z);
     store_lanes(pass.memory + pass.layout.reset + step_offset(s, pass.layout, at, s.units),
-                apply(chain_at(s, SequenceSite::recurrent), at, r * hidden_before(pass, at)), at.n);
+                apply(s.operand_chains[2], at, r * hidden_before(pass, at)), at.n);
   });
 }
 
@@ -99,7 +99,7 @@ static void before_backward_reset(const SequenceBackward& pass, int64_t t, int64
     const vf r = load_gate(pass, at, 0);
     const vf before = hidden_before(pass, at);
     const int64_t state = offset(s, at, 0, s.units);
-    const vf d = apply_backward(chain_at(s, SequenceSite::recurrent), at, r * before,
+    const vf d = apply_backward(s.operand_chains[2], at, r * before,
                                 load_lanes(pass.d_operand + state, at.n));
     store_lanes(pass.d_previous + state, load_lanes(pass.d_previous + state, at.n) + d * r, at.n);
     const vf dr = d * before * r * (splat(1.0f) - r);

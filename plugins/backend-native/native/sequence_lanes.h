@@ -134,17 +134,21 @@ RNNX_INLINE vf hidden_before(const Pass& pass, const Lanes& at) {
   return load_lanes(pass.memory + pass.layout.hidden + state_offset(pass.sequence, pass.layout, at, 0), at.n);
 }
 
+/// h before step t through the site `recurrent`: what the step's product gets.
+RNNX_INLINE void store_operands(const SequenceForward& pass, const Lanes& at, vf h) {
+  const Sequence& s = pass.sequence;
+  float* const operands = pass.memory + pass.layout.operand + step_offset(s, pass.layout, at, s.units);
+  const int64_t stride = pass.layout.slots * s.batch * s.units;
+  for (int64_t k = 0; k < s.operands; k++) store_lanes(operands + k * stride, apply(s.operand_chains[k], at, h), at.n);
+}
+
 /// h through the site `hidden`, up and onward.
 RNNX_INLINE void finish_hidden(const SequenceForward& pass, const Lanes& at, vf h, vf before) {
   const Sequence& s = pass.sequence;
   h = apply(chain_at(s, SequenceSite::hidden), at, h, before);
   store_lanes(pass.memory + pass.layout.hidden + state_offset(s, pass.layout, at, 1), h, at.n);
   if (pass.hidden != nullptr) store_lanes(pass.hidden + offset(s, at, at.t, s.units), h, at.n);
-  const Chain& recurrent = chain_at(s, SequenceSite::recurrent);
-  if (recurrent.count == 0 || at.t + 1 == s.steps) return;
-  const Lanes next = {at.t + 1, at.b, at.j, at.n};
-  store_lanes(pass.memory + pass.layout.operand + step_offset(s, pass.layout, next, s.units), apply(recurrent, next, h),
-              at.n);
+  if (pass.layout.operand >= 0 && at.t + 1 < s.steps) store_operands(pass, Lanes{at.t + 1, at.b, at.j, at.n}, h);
 }
 
 /// Gradient of h_t before the site `hidden`; `previous` takes what the site sends to h_{t-1}.

@@ -49,17 +49,19 @@ extern const SequenceSteps rnn_relu_steps = {rnn_forward<Relu>, nullptr, rnn_bac
 static void operand_forward(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
   const Sequence& s = pass.sequence;
   each_lanes(s, t, begin, end, [&](const Lanes& at) {
-    store_lanes(pass.memory + pass.layout.operand + step_offset(s, pass.layout, at, s.units),
-                apply(chain_at(s, SequenceSite::recurrent), at, hidden_before(pass, at)), at.n);
+    store_operands(pass, at, hidden_before(pass, at));
   });
 }
 
 static void operand_backward(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
   const Sequence& s = pass.sequence;
   each_lanes(s, t, begin, end, [&](const Lanes& at) {
-    float* const d = pass.d_operand + offset(s, at, 0, s.units);
-    store_lanes(d, apply_backward(chain_at(s, SequenceSite::recurrent), at, hidden_before(pass, at), load_lanes(d, at.n)),
-                at.n);
+    const float* const d = pass.d_operands + offset(s, at, 0, s.operands * s.units);
+    const vf before = hidden_before(pass, at);
+    vf sum = apply_backward(s.operand_chains[0], at, before, load_lanes(d, at.n));
+    for (int64_t k = 1; k < s.operands; k++)
+      sum = sum + apply_backward(s.operand_chains[k], at, before, load_lanes(d + k * s.units, at.n));
+    store_lanes(pass.d_operand + offset(s, at, 0, s.units), sum, at.n);
   });
 }
 

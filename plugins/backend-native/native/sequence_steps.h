@@ -20,7 +20,7 @@ struct SequenceSteps {
 struct OperandSteps {
   /// h before step t to the operand of its product.
   void (*forward)(const SequenceForward&, int64_t t, int64_t begin, int64_t end);
-  /// d_operand from that of the operand of step t to that of h.
+  /// d_operand from d_operands, those of step t: of h.
   void (*backward)(const SequenceBackward&, int64_t t, int64_t begin, int64_t end);
 };
 

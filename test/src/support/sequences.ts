@@ -1,5 +1,6 @@
 import {
   type Cell,
+  type CellLayout,
   createRng,
   enableFusedKernels,
   type ModelShape,
@@ -24,10 +25,14 @@ export const fusedCells = {
 export type FusedCellName = keyof typeof fusedCells;
 
 export interface PerturbationCase {
-  readonly site: 'initial' | 'recurrent' | 'preactivation.recurrent' | 'candidate' | 'readout' | 'cell' | 'hidden';
+  readonly site: ReturnType<typeof sitesOf>[number];
   readonly kind: 'scale' | 'shift' | 'retain';
-  /** Which dimensions are there rather than broadcast; `scalar` for no dimension at all. */
+  /** Which dimensions are there rather than broadcast; `scalar` for no dimension at all. At weights a row is an example. */
   readonly shape: 'scalar' | readonly [step: boolean, example: boolean, unit: boolean];
+  /** At `recurrent`: another value for each gate. */
+  readonly gated?: boolean;
+  /** At `weights.recurrent`: the matrix, counted from 0 and on from 0 again. */
+  readonly matrix?: number;
 }
 
 export interface SequenceCase {
@@ -49,6 +54,10 @@ export function createCell(name: FusedCellName): Cell {
   return cell;
 }
 
+export function matrixName({ recurrentWeights }: CellLayout, matrix = 0): string {
+  return recurrentWeights[matrix % recurrentWeights.length]!;
+}
+
 /** The quantities of a case: everything that a gradient is asked of, and the state before the first step. */
 export function sequenceInputs(at: SequenceCase) {
   const { steps, batch, units } = at;
@@ -58,11 +67,19 @@ export function sequenceInputs(at: SequenceCase) {
   const cell = createCell(at.cell);
   const layout = cell.build(2, units);
   const weights = layout.parameters.map(({ name, shape }) => draw(name, [...shape], -0.5, 0.5));
-  const values = at.perturbations.map(({ site, shape }, i) => {
+  const shapeOf = ({ site, shape, gated, matrix }: PerturbationCase): number[] => {
+    if (shape === 'scalar') return [];
+    const some = (...size: number[]) => size.map((n, axis) => (shape[axis] ? n : 1));
+    if (site === 'weights.recurrent') {
+      const [rows, columns] = layout.parameters.find(({ name }) => name === matrixName(layout, matrix))!.shape;
+      const [step, ...rest] = some(steps, rows!, columns!);
+      return shape[0] ? [step!, ...rest] : rest;
+    }
     const width = site === 'preactivation.recurrent' ? layout.gates.length * units : units;
-    const size = [site === 'initial' ? 1 : steps, batch, width];
-    return draw(`value-${i}`, shape === 'scalar' ? [] : size.map((n, axis) => (shape[axis] ? n : 1)), 0, 1.2);
-  });
+    const size = some(site === 'initial' ? 1 : steps, batch, width);
+    return gated ? size.toSpliced(2, 0, layout.gates.length) : size;
+  };
+  const values = at.perturbations.map((each, i) => draw(`value-${i}`, shapeOf(each), 0, 1.2));
   return {
     x: draw('x', [steps, batch, 2], -1, 1),
     weights,
@@ -106,10 +123,11 @@ export function runSequence(
   try {
     const { value, grads } = tf.valueAndGrads((x, ...rest) => {
       const named = Object.fromEntries(names.map((name, i) => [name, rest[i]!]));
-      const perturbations = at.perturbations.map(({ site, kind }, i) => ({
-        owner: 'test',
-        perturbation: { site, kind, layer: 0, value: rest[names.length + i]! } as Perturbation,
-      }));
+      const perturbations = at.perturbations.map(({ site, kind, matrix }, i) => {
+        const weight = site === 'weights.recurrent' ? { weight: matrixName(layout, matrix) } : {};
+        const perturbation = { site, kind, layer: 0, value: rest[names.length + i]!, ...weight } as Perturbation;
+        return { owner: 'test', perturbation };
+      });
       const plan = new SitePlan(perturbations, model, at.steps, at.batch);
       const first = Object.fromEntries(cell.stateNames.map((name, i) => [name, rest.at(i - cell.stateNames.length)!]));
       const layer = unroll(cell, layout, named, x as tf.Tensor3D, first as never, plan, 0);
@@ -130,10 +148,17 @@ export function runSequence(
   }
 }
 
-const commonSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'hidden'] as const;
+const commonSites = [
+  'initial',
+  'recurrent',
+  'preactivation.recurrent',
+  'candidate',
+  'hidden',
+  'weights.recurrent',
+] as const;
 /** Sites of the recurrence that the cell has. */
-export function sitesOf(cell: FusedCellName): readonly PerturbationCase['site'][] {
-  return cell === 'lstm' ? [...commonSites, 'readout', 'cell'] : commonSites;
+export function sitesOf(cell: FusedCellName) {
+  return cell === 'lstm' ? ([...commonSites, 'readout', 'cell'] as const) : commonSites;
 }
 
 /** Kinds that may stand there. */
@@ -142,11 +167,11 @@ export function kindsAt(site: PerturbationCase['site']): readonly PerturbationCa
 }
 
 /** Every site, each kind once, all shapes in turn. */
-export function everywhere(cell: FusedCellName): PerturbationCase[] {
+export function everywhere(cell: FusedCellName, gated = false): PerturbationCase[] {
   const shapes = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => [(n & 1) > 0, (n & 2) > 0, (n & 4) > 0] as const);
   return sitesOf(cell)
     .flatMap((site) => kindsAt(site).map((kind) => ({ site, kind })))
-    .map((at, i) => ({ ...at, shape: shapes[(3 * i + 7) % 8]! }));
+    .map((at, i) => ({ ...at, shape: shapes[(3 * i + 7) % 8]!, matrix: i, gated: gated && at.site === 'recurrent' }));
 }
 
 /**

@@ -135,7 +135,22 @@ void sequences(Draws& draws) {
   const Floats scale = draws.floats(state);
   Floats d_scale(static_cast<size_t>(state));
   const rnnx::Perturbation noise = {rnnx::PerturbationKind::scale, scale.data(), {0, H, 1}, d_scale.data(), {0, H, 1}};
-  s.chains[static_cast<int>(draws.chance() ? rnnx::SequenceSite::hidden : rnnx::SequenceSite::recurrent)] = {&noise, 1};
+  s.operands = 1;
+  const rnnx::Chain chain = {&noise, 1};
+  if (draws.chance()) {
+    s.chains[static_cast<int>(rnnx::SequenceSite::hidden)] = chain;
+  } else {
+    s.chains[static_cast<int>(rnnx::SequenceSite::recurrent)] = chain;
+    for (rnnx::Chain& each : s.operand_chains) each = chain;
+    if (draws.chance() && G > 1) s.operands = before ? 2 : G;
+  }
+  const int64_t weights = s.operands == 1 && draws.chance() ? static_cast<int64_t>(recurrent.size()) : 0;
+  const Floats masks = draws.floats(s.steps * weights);
+  Floats d_masks(masks.size());
+  const int64_t weight_columns = (before ? 2 : G) * H;
+  const rnnx::Perturbation drop = {rnnx::PerturbationKind::scale, masks.data(), {weights, weight_columns, 1},
+                                   draws.chance() ? d_masks.data() : nullptr, {weights, weight_columns, 1}};
+  if (weights > 0) s.chains[static_cast<int>(rnnx::SequenceSite::weights)] = {&drop, 1};
   const rnnx::SequenceLayout layout = rnnx::sequence_layout(s, true);
   Floats memory(static_cast<size_t>(layout.size));
   const Floats product = draws.floats(s.steps * G * state), h0 = draws.floats(state), c0 = draws.floats(state);

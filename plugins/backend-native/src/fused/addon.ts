@@ -17,7 +17,7 @@ export interface SequenceAddon {
     batch: number,
     units: number,
     perturbationCount: number,
-    /** `[count, 5]`: site, kind and the value's shape `[1|T, 1|B, 1|N]`. */
+    /** `[count, 6]`: site, kind and the value's shape `[1|T, 1|B, 1|G, 1|N]`; at weights `[1|T, 1|rows, 1, 1|columns]`. */
     perturbationTable: Int32Array,
     values: readonly Float32Array[],
     recurrent: Float32Array,
@@ -32,7 +32,7 @@ export interface SequenceAddon {
     lastCell: Float32Array | null,
   ): void;
 
-  /** Fills all gradients. Those of values, and `dBias`, must hold zeros. */
+  /** Fills all gradients, those of values where they are not null. Those of values, and `dBias`, must hold zeros. */
   sequenceBackward(
     cell: number,
     steps: number,
@@ -52,6 +52,24 @@ export interface SequenceAddon {
     dBias: Float32Array | null,
     dInitialHidden: Float32Array,
     dInitialCell: Float32Array | null,
+  ): void;
+
+  /**
+   * Gradients of values at the weights, after `sequenceBackward` over the same memory: apart, as they are as large as all
+   * steps' weights and hardly ever asked for. They must hold zeros; the others must be null.
+   */
+  sequenceWeightValues(
+    cell: number,
+    steps: number,
+    batch: number,
+    units: number,
+    perturbationCount: number,
+    perturbationTable: Int32Array,
+    values: readonly Float32Array[],
+    gradients: readonly (Float32Array | null)[],
+    recurrent: Float32Array,
+    candidate: Float32Array | null,
+    memory: Float32Array,
   ): void;
 }
 

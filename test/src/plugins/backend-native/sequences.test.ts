@@ -5,11 +5,13 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { countFused, onNative } from '../../support/native.js';
 import {
+  createCell,
   difference,
   everywhere,
   type FusedCellName,
   fusedCells,
   kindsAt,
+  matrixName,
   type PerturbationCase,
   runSequence,
   type SequenceCase,
@@ -25,9 +27,15 @@ function anyPerturbation(cell: FusedCellName): fc.Arbitrary<PerturbationCase> {
     { weight: 1, arbitrary: fc.constant('scalar' as const) },
     { weight: 8, arbitrary: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()) },
   );
-  return fc
-    .constantFrom(...sitesOf(cell))
-    .chain((site) => fc.record({ site: fc.constant(site), kind: fc.constantFrom(...kindsAt(site)), shape }));
+  return fc.constantFrom(...sitesOf(cell)).chain((site) =>
+    fc.record({
+      site: fc.constant(site),
+      kind: fc.constantFrom(...kindsAt(site)),
+      shape,
+      gated: site === 'recurrent' ? fc.boolean() : fc.constant(false),
+      matrix: fc.nat({ max: 1 }),
+    }),
+  );
 }
 
 function anyCase(cell: FusedCellName): fc.Arbitrary<SequenceCase> {
@@ -84,7 +92,14 @@ describe('whole sequences as one native kernel', () => {
 
     it(`${cell}: several perturbations at every site act in their order`, () =>
       expectAgreement(
-        { cell, steps: 4, batch: 3, units: 17, perturbations: [...everywhere(cell), ...everywhere(cell)], seed: 9 },
+        {
+          cell,
+          steps: 4,
+          batch: 3,
+          units: 17,
+          perturbations: [...everywhere(cell), ...everywhere(cell, true)],
+          seed: 9,
+        },
         1e-5,
       ));
 
@@ -196,35 +211,16 @@ describe('whole sequences as one native kernel', () => {
 /** A request for the kernel itself; its tensors live until the process ends or the test disposes them. */
 function requestOf(at: SequenceCase): FusedSequenceRequest {
   const { weights, values, state } = sequenceInputs(at);
-  const gates = at.cell === 'lstm' ? 4 : at.cell.startsWith('gru') ? 3 : 1;
-  const shape: [number, number, number] = [at.steps, at.batch, gates * at.units];
-  const product = tf.tensor3d(createRng(at.seed).uniforms(shape[0] * shape[1] * shape[2]), shape);
-  const perturbations = at.perturbations.flatMap(({ site, kind }, i) =>
-    site === 'initial' ? [] : [{ site, kind, value: values[i]! }],
-  );
-  const base = { product, state, perturbations };
-  switch (at.cell) {
-    case 'lstm':
-      return { ...base, cell: { kind: 'lstm', recurrent: 'recurrent' }, weights: { recurrent: weights[1]! } };
-    case 'gru-after':
-      return {
-        ...base,
-        cell: { kind: 'gru-after', recurrent: 'recurrent', recurrentBias: 'recurrent-bias' },
-        weights: { recurrent: weights[1]!, 'recurrent-bias': weights[3]! },
-      };
-    case 'gru-before':
-      return {
-        ...base,
-        cell: { kind: 'gru-before', recurrentGates: 'gates', recurrentCandidate: 'candidate' },
-        weights: { gates: weights[1]!, candidate: weights[2]! },
-      };
-    default: {
-      const activation = at.cell.slice('rnn-'.length) as 'tanh' | 'sigmoid' | 'relu';
-      return {
-        ...base,
-        cell: { kind: 'rnn', activation, recurrent: 'recurrent' },
-        weights: { recurrent: weights[1]! },
-      };
-    }
-  }
+  const cell = createCell(at.cell);
+  const layout = cell.build(2, at.units);
+  const shape: [number, number, number] = [at.steps, at.batch, layout.gates.length * at.units];
+  return {
+    cell: cell.fused!,
+    product: tf.tensor3d(createRng(at.seed).uniforms(shape[0] * shape[1] * shape[2]), shape),
+    weights: Object.fromEntries(layout.parameters.map(({ name }, i) => [name, weights[i]!])),
+    state,
+    perturbations: at.perturbations.flatMap(({ site, kind, matrix }, i) =>
+      site === 'initial' ? [] : [{ site, kind, weight: matrixName(layout, matrix), value: values[i]! }],
+    ),
+  };
 }

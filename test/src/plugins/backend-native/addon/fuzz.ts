@@ -56,13 +56,20 @@ function anything(): unknown {
 const f = (count: number) => draws.floats(count);
 const labels = (count: number, below: number) => Int32Array.from({ length: count }, () => draws.whole(0, below - 1));
 
-/** A sequence of 3 steps, 2 examples and 5 units: sizes, gates, and two perturbations with their values. */
+/** A sequence of 3 steps, 2 examples and 5 units: sizes, gates, and four perturbations with their values. */
 function sequence() {
   const cell = draws.whole(0, 5);
   const gates = [4, 3, 3, 1, 1, 1][cell]!;
-  const table = Int32Array.of(5, 2, 3, 2, 5, 1, draws.whole(0, 1), 1, 2, draws.pick([1, gates * 5]));
-  const values = () => [f(30), f(2 * table[9]!)];
-  const sizes = [cell, 3, 2, 5, 2, table] as const;
+  const columns = cell === 2 ? 10 : 5 * gates;
+  const [wide, gated] = [draws.pick([1, gates * 5]), draws.pick([1, gates])];
+  const table = Int32Array.of(
+    ...[5, 2, 3, 2, 1, 5],
+    ...[1, draws.whole(0, 1), 1, 2, 1, wide],
+    ...[0, draws.whole(0, 1), 3, 1, gated, 5],
+    ...[6, draws.whole(0, 1), 3, 5, 1, columns],
+  );
+  const values = () => [f(30), f(2 * wide), f(15 * gated), f(15 * columns)];
+  const sizes = [cell, 3, 2, 5, 4, table] as const;
   const candidate = () => (cell === 2 ? f(25) : null);
   const recurrent = () => f(25 * (cell === 2 ? 2 : gates));
   return { cell, gates, sizes, values, recurrent, candidate, memory: () => f(addon.sequenceMemory(...sizes)) };
@@ -120,11 +127,15 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   },
   sequenceBackward: () => {
     const { cell, gates, sizes, values, recurrent, candidate, memory } = sequence();
-    const gradients = draws.chance(0.5) ? values() : [null, undefined];
+    const gradients = draws.chance(0.5) ? values() : [null, undefined, null, null];
     const weights = [recurrent(), candidate()] as const;
     const weightResults = [recurrent(), candidate(), cell === 1 ? f(5) : null] as const;
     const results = [f(30 * gates), ...weightResults, f(10), cell === 0 ? f(10) : null] as const;
     return [...sizes, values(), gradients, ...weights, memory(), f(30), ...results];
+  },
+  sequenceWeightValues: () => {
+    const { sizes, values, recurrent, candidate, memory } = sequence();
+    return [...sizes, values(), [null, null, null, values()[3]], recurrent(), candidate(), memory()];
   },
 };
 
@@ -135,7 +146,7 @@ function spoil(call: Call): Call {
     // One number of a table of sizes, strides, labels or places.
     const at = draws.pick(tables);
     const table = Int32Array.from(spoilt[at] as Int32Array);
-    table[draws.whole(0, Math.min(table.length, 12) - 1)] = draws.pick(oddPlaces);
+    table[draws.whole(0, Math.min(table.length, 24) - 1)] = draws.pick(oddPlaces);
     spoilt[at] = table;
     return spoilt;
   }
