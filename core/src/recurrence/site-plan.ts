@@ -11,10 +11,29 @@ const recurrenceSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'r
 type Valued = Extract<Perturbation, { value: tf.Tensor }>;
 export type StateContext = Omit<MapContext, 'layer'>;
 
-/** One perturbation made ready: a value that changes with the step is cut into steps once, so that its gradient is one op. */
-interface Entry {
-  readonly perturbation: Perturbation;
-  readonly steps: readonly tf.Tensor[] | undefined;
+/**
+ * One perturbation. A value that changes with the step is cut into steps once, so that its gradient is one op, and only
+ * where steps are taken one by one: at weights it is as large as all steps' weights.
+ */
+class Entry {
+  #steps: readonly tf.Tensor[] | undefined;
+
+  constructor(readonly perturbation: Perturbation) {}
+
+  /** Whether the value has a dimension of steps. */
+  get stepwise(): boolean {
+    const { perturbation } = this;
+    return perturbation.kind !== 'map' && perturbation.site !== 'embedding' && perturbation.value.rank >= 3;
+  }
+
+  /** The value at step t. */
+  at(t: number): tf.Tensor {
+    const { value } = this.perturbation as Valued;
+    if (!this.stepwise) return value;
+    // A first dimension of 1 is the same for all steps; for a weight it means that there is one step.
+    this.#steps ??= unstackSteps(value);
+    return this.#steps.length === 1 ? this.#steps[0]! : this.#steps[t]!;
+  }
 }
 
 /**
@@ -31,14 +50,14 @@ export class SitePlan {
   constructor(
     perturbations: readonly { readonly owner: string; readonly perturbation: Perturbation }[],
     model: ModelShape,
-    steps: number,
+    private readonly steps: number,
     batch: number,
   ) {
     for (const { owner, perturbation } of perturbations) {
       checkPerturbation(perturbation, owner, model, steps, batch);
       const key = place(perturbation.site, perturbation.layer);
       const entries = this.#entries.get(key) ?? [];
-      entries.push({ perturbation, steps: cutIntoSteps(perturbation) });
+      entries.push(new Entry(perturbation));
       this.#entries.set(key, entries);
     }
   }
@@ -54,7 +73,7 @@ export class SitePlan {
 
   /** Applies the site's perturbations to the quantity of one step, `[B, N]`. */
   applyToStep<T extends tf.Tensor>(site: Site, layer: number, x: T, context: StateContext & { t: number }): T {
-    const pick = (entry: Entry) => columnsOf(stepValue(entry, context.t), context.columns);
+    const pick = (entry: Entry) => columnsOf(entry.at(context.t), context.columns);
     return this.#apply(site, layer, x, pick, context) as T;
   }
 
@@ -66,10 +85,11 @@ export class SitePlan {
   weights(site: Site, layer: number | undefined, weight: tf.Tensor, name?: string): tf.Tensor | readonly tf.Tensor[] {
     let current: tf.Tensor | readonly tf.Tensor[] = weight;
     for (const entry of this.#at(site, layer)) {
-      const { perturbation, steps } = entry;
+      const { perturbation } = entry;
       if (perturbation.weight !== undefined && perturbation.weight !== name) continue;
       const before: tf.Tensor | readonly tf.Tensor[] = current;
-      if (steps !== undefined) current = steps.map((_, t) => perturbWeight(entry, stepOf(before, t), layer, t));
+      if (entry.stepwise)
+        current = Array.from({ length: this.steps }, (_, t) => perturbWeight(entry, stepOf(before, t), layer, t));
       else if (isStepwise(before)) current = before.map((w, t) => perturbWeight(entry, w, layer, t));
       else current = perturbWeight(entry, before, layer, undefined);
     }
@@ -89,9 +109,9 @@ export class SitePlan {
     let current = weight;
     const perturbations: SteppedPerturbation[] = [];
     for (const entry of this.#at(site, layer)) {
-      const { perturbation, steps } = entry;
+      const { perturbation } = entry;
       if (perturbation.weight !== undefined && perturbation.weight !== name) continue;
-      if (perturbations.length === 0 && steps === undefined) current = perturbWeight(entry, current, layer, undefined);
+      if (perturbations.length === 0 && !entry.stepwise) current = perturbWeight(entry, current, layer, undefined);
       else if (perturbation.kind === 'map' || perturbation.kind === 'retain') return undefined;
       else perturbations.push({ kind: perturbation.kind, value: perturbation.value });
     }
@@ -113,7 +133,7 @@ export class SitePlan {
     const operands: tf.Tensor[] = [];
     for (let gate = gates[0]; gate < gates[1]; gate++) {
       const pick = (entry: Entry) => {
-        const value = context.t === undefined ? (entry.perturbation as Valued).value : stepValue(entry, context.t);
+        const value = context.t === undefined ? (entry.perturbation as Valued).value : entry.at(context.t);
         // [.., G, N]
         return differsByGate(entry.perturbation) ? tf.gather(value, gate, value.rank - 2) : value;
       };
@@ -192,25 +212,11 @@ function stepOf(weight: Stepwise, t: number): tf.Tensor {
 function perturbWeight(entry: Entry, w: tf.Tensor, layer: number | undefined, t: number | undefined): tf.Tensor {
   const { perturbation } = entry;
   if (perturbation.kind === 'map') return perturbation.map(w, { layer: layer ?? -1, t });
-  return combine(perturbation, w, t === undefined ? perturbation.value : stepValue(entry, t));
+  return combine(perturbation, w, t === undefined ? perturbation.value : entry.at(t));
 }
 
 function differsByGate(perturbation: Perturbation): boolean {
   return perturbation.kind !== 'map' && perturbation.value.rank === 4;
-}
-
-function cutIntoSteps(perturbation: Perturbation): readonly tf.Tensor[] | undefined {
-  if (perturbation.kind === 'map' || perturbation.site === 'embedding') return undefined;
-  const { value } = perturbation;
-  if (value.rank < 3) return undefined;
-  // A first dimension of 1 is the same for all steps; for a weight it means that there is one step.
-  return unstackSteps(value);
-}
-
-function stepValue(entry: Entry, t: number): tf.Tensor {
-  const { steps, perturbation } = entry;
-  if (steps === undefined) return (perturbation as Valued).value;
-  return steps.length === 1 ? steps[0]! : steps[t]!;
 }
 
 /** The columns of a value that belong to one of several products. */
