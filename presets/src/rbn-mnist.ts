@@ -58,7 +58,7 @@ function preset(order: Order, model: RbnModel): Preset {
     published: [accuracy('test', table1[order][model], `rbn-1-${order}-${model}-test`)],
     config: {
       name,
-      dataset: { name: 'sequential-mnist', order: order === 'mnist' ? 'scan' : 'permuted' },
+      dataset: { name: 'sequential-mnist', permutation: order === 'mnist' ? null : 1 },
       model: {
         ...start({ candidateInit: { name: 'identity' } }),
         hiddenSize: 100,

@@ -6,6 +6,7 @@ import { nottingham } from './nottingham.js';
 import { pianoMidi } from './piano-midi.js';
 import { ptb } from './ptb.js';
 import { ptbChar } from './ptb-char.js';
+import { sequentialMnist } from './sequential-mnist.js';
 import { text } from './text.js';
 import { text8 } from './text8.js';
 import { wikiText2 } from './wikitext-2.js';
@@ -21,6 +22,7 @@ export { pianoMidi } from './piano-midi.js';
 export type { MusicFormat, PolyphonicOptions } from './polyphonic.js';
 export { type PtbOptions, ptb, ptbFiles } from './ptb.js';
 export { characterFile, type PtbCharOptions, ptbChar, ptbCharFiles } from './ptb-char.js';
+export { mnistFiles, pixelOrder, type SequentialMnistOptions, sequentialMnist } from './sequential-mnist.js';
 export { type TextOptions, text } from './text.js';
 export { type Text8Options, text8, text8File } from './text8.js';
 export { createVocabulary, endOfSentence, languageTask, unknownToken } from './vocabulary.js';
@@ -37,5 +39,6 @@ export const plugins: readonly AnyPlugin[] = [
   nottingham,
   pianoMidi,
   museData,
+  sequentialMnist,
 ];
 export default plugins;

@@ -9,12 +9,14 @@ import {
   pianoMidi,
   ptb,
   ptbChar,
+  sequentialMnist,
   text,
   text8,
   wikiText2,
 } from '@rnnx/datasets';
 import { datasetContract } from '../kit/index.js';
 import { useServer } from '../support/file-server.js';
+import { mnistFolder, tinyMnist } from '../support/mnist-files.js';
 import { musicJson, musicMat, musicPickle0, tinyMusic } from '../support/music-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'rnnx-contract-'));
@@ -40,6 +42,9 @@ const files: Record<string, string | Uint8Array> = {
 for (const name of ['JSB_Chorales', 'Nottingham', 'Piano_midi', 'MuseData']) files[`music/${name}.mat`] = musicMat();
 files['music/JSB Chorales.pickle'] = musicPickle0();
 files['music/pieces.json'] = musicJson({ ...tinyMusic, valid: [[[50], [51]]] });
+
+for (const [name, content] of Object.entries(mnistFolder(tinyMnist(6), tinyMnist(3, 2))))
+  files[`mnist/${name}`] = content;
 
 for (const [name, content] of Object.entries(files)) {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -213,4 +218,40 @@ describe('polyphonic music', () => {
         ],
       };
     });
+});
+
+describe('MNIST', () => {
+  const server = useServer();
+
+  datasetContract(sequentialMnist, () => {
+    for (const [name, content] of Object.entries(files))
+      if (name.startsWith('mnist/')) server.files.set(`/${name}`, content);
+    for (const [name, content] of Object.entries(mnistFolder(tinyMnist(7, 3), tinyMnist(3, 4))))
+      server.files.set(`/other/${name}`, content);
+    return {
+      context: { dataDir: folder },
+      valid: [
+        { options: { verify: false, validation: 2 } },
+        {
+          options: { verify: false, validation: 2, source: `${server.origin}/mnist/` },
+          context: { dataDir: join(folder, 'text'), cacheDir: join(folder, 'cache'), offline: false },
+        },
+      ],
+      variations: {
+        permutation: [0, 5],
+        side: [14, 7],
+        validation: [1],
+        limit: [1],
+        verify: [true],
+        source: [`${server.origin}/other/`],
+      },
+      invalid: [
+        { options: {}, code: 'RNNX_DATA_CHECKSUM' },
+        { options: { verify: false, validation: 6 }, code: 'RNNX_OPTION_INVALID' },
+        { options: { side: 5 }, code: 'RNNX_CONFIG_INVALID' },
+        { options: { permutation: -1 }, code: 'RNNX_CONFIG_INVALID' },
+        { options: { limit: 0 }, code: 'RNNX_CONFIG_INVALID' },
+      ],
+    };
+  });
 });

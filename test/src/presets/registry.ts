@@ -19,19 +19,9 @@ import { plugins as noisin } from '@rnnx/noisin';
 import { type Preset, presets } from '@rnnx/presets';
 import { plugins as tikhonov } from '@rnnx/tikhonov';
 import { plugins as weightNoise } from '@rnnx/weight-noise';
-import { stub } from '../core/experiment/fixtures.js';
 import { wordTask } from '../support/models.js';
 
-const images = datasets.some(({ name }) => name === 'sequential-mnist')
-  ? []
-  : [
-      stub('dataset', 'sequential-mnist', {
-        order: { description: 'Order of the pixels', enum: ['scan', 'permuted'] },
-      }),
-    ];
-
 export const registry = new PluginRegistry([
-  ...images,
   ...cells,
   ...datasets,
   ...distributions,

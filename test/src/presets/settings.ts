@@ -95,7 +95,7 @@ function batchNormalization({ dataset, model, regularizer }: Target): ExpectedSe
   return {
     dataset: {
       name: images ? 'sequential-mnist' : text8 ? 'text8' : 'ptb-char',
-      ...(images ? { order: dataset.startsWith('permuted') ? 'permuted' : 'scan' } : {}),
+      ...(images ? { permutation: dataset.startsWith('permuted') ? 1 : null } : {}),
     },
     model: { layers: model.layers, hiddenSize: model.hidden, initialState: 'learned' },
     cell: { name: 'lstm', ...(images ? { candidateInit: { name: 'identity', scale: 1 } } : {}) },
@@ -174,7 +174,7 @@ type Table = NonNullable<Target['hyperparameters']>;
 
 function musicRegularizer({ method, kind, weights, resampling }: Target['regularizer'], table: Table) {
   const lifetime = resampling === 'per time step' ? 'step' : 'sequence';
-  if (method === 'dropconnect') return { name: 'dropconnect', rate: table.p, lifetime, rescale: 'inverted' };
+  if (method === 'dropconnect') return { name: 'dropconnect', rate: table.p, lifetime, rescale: 'test' };
   if (method === 'weight-noise')
     return {
       name: 'weight-noise',
