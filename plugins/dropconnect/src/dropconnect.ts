@@ -25,8 +25,8 @@ export interface DropConnectOptions {
  * Masks: the weight's shape, `[H, G·H]`, or `[T, H, G·H]`; a cell with several recurrent matrices has one each. Site:
  * `weights.recurrent` (scale).
  *
- * Departure: the music study does not say whether it rescales; "inverted" is our reading, which is also that of AWD-LSTM's
- * code. Errors: RNNX_CONFIG_INVALID for a rate outside [0, 1).
+ * Departure: the music study does not say whether it rescales; "inverted" is the custom of AWD-LSTM's code, "test" what the
+ * study's rates (up to 0.93) can be trained with. Errors: RNNX_CONFIG_INVALID for a rate outside [0, 1).
  *
  * Source: "Regularizing Recurrent Networks", dropout of W_rec; Wan et al. 2013; Merity, Keskar, Socher 2018, section 2.
  */
