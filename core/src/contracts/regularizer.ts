@@ -22,7 +22,7 @@ export interface ModelShape {
   readonly layers: readonly LayerShape[];
   /** Shape of the output weight: `[outputs, hiddenSize]` (row per output). */
   readonly outputWeight: readonly [number, number];
-  /** What enters a tanh in the attention; only models with the site `attention` have it. */
+  /** What enters a tanh in the attention, and thus the site `attention`; absent where the model has none. */
   readonly attention?: readonly AttentionTerm[];
 }
 

@@ -86,7 +86,7 @@ export class AttentiveReader implements SequenceModel {
         sites: cell.sites,
         layers: stack.map(({ layout }, layer) => layerShape(layout, layer === 0 ? inputSize : hiddenSize, hiddenSize)),
         outputWeight: [outputs, hiddenSize],
-        ...(name === 'document' && { attention: attentionTerms(hiddenSize) }),
+        attention: name === 'document' ? attentionTerms(hiddenSize) : [],
       };
       const owned = ownRegularizers(regularizers, shape);
       return { name, shape, layers: stack, regularizers: owned.map((of) => ({ ...of, owner: `${of.owner}/${name}` })) };

@@ -1,4 +1,11 @@
-import { definePlugin, type MapContext, type Perturbation, type PerturbContext, RnnxError } from '@rnnx/core';
+import {
+  definePlugin,
+  type MapContext,
+  type ParameterSpec,
+  type Perturbation,
+  type PerturbContext,
+  RnnxError,
+} from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { statisticsKeeper } from './statistics.js';
 
@@ -7,6 +14,7 @@ export interface BatchNormOptions {
   readonly epsilon: number;
   readonly maxSteps: number;
   readonly initialNoise: number;
+  readonly attention: boolean;
   readonly estimationBatches: number | null;
 }
 
@@ -28,8 +36,13 @@ export interface BatchNormOptions {
  * `initialNoise`: N(0, σ²) on h_0 per example, against pixels of zero variance in sequential MNIST; in training only, while
  * the authors' code also keeps it at test.
  *
- * Parameters by layer l: `gamma-input-l`, `gamma-recurrent-l` `[G·H]`, `gamma-readout-l`, `beta-readout-l` `[H]`. Errors:
- * RNNX_STATISTICS_MISSING, RNNX_OPTION_CONFLICT (one example a minibatch).
+ * `attention`: BN-everywhere, for readers of cloze questions: each product under a tanh of the attention goes through (5) too,
+ * with a β of its own, since no bias stands beside it. Those that are made at each position of the document have statistics
+ * by position.
+ *
+ * Parameters by layer l: `gamma-input-l`, `gamma-recurrent-l` `[G·H]`, `gamma-readout-l`, `beta-readout-l` `[H]`; by
+ * term of the attention: `gamma-<term>`, `beta-<term>` `[H]`. Errors: RNNX_STATISTICS_MISSING, RNNX_OPTION_CONFLICT (one
+ * example a minibatch), RNNX_SITE_UNSUPPORTED (`attention` for a model without one).
  */
 export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
   kind: 'regularizer',
@@ -56,6 +69,11 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
         description: 'T_max: time steps with statistics of their own; later ones share those of the last',
       },
       initialNoise: { type: 'number', minimum: 0, default: 0, description: 'standard deviation of the noise on h_0' },
+      attention: {
+        type: 'boolean',
+        default: false,
+        description: 'also normalise every term under a tanh in the attention of a reader: BN-everywhere',
+      },
       estimationBatches: {
         type: ['integer', 'null'],
         minimum: 1,
@@ -64,13 +82,12 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
       },
     },
   },
-  create: ({ gamma, epsilon, maxSteps, initialNoise, estimationBatches }) => ({
+  create: ({ gamma, epsilon, maxSteps, initialNoise, attention, estimationBatches }) => ({
     estimationBatches: estimationBatches ?? Number.POSITIVE_INFINITY,
 
-    parameters: ({ layers, sites }) =>
-      layers.flatMap(({ hiddenSize, gates }, layer) => {
-        const start = (name: string, size: number, value: number) =>
-          ({ name: `${name}-${layer}`, shape: [size], init: { name: 'constant', value } }) as const;
+    parameters: ({ layers, sites, attention: terms = [] }) => [
+      ...layers.flatMap(({ hiddenSize, gates }, layer) => {
+        const start = (name: string, size: number, value: number) => constant(`${name}-${layer}`, size, value);
         const columns = gates * hiddenSize;
         return [
           start('gamma-input', columns, gamma),
@@ -80,21 +97,32 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
             : []),
         ];
       }),
+      ...(attention ? terms : []).flatMap(({ name, size }) => [
+        constant(`gamma-${name}`, size, gamma),
+        constant(`beta-${name}`, size, 0),
+      ]),
+    ],
 
     perturb(context) {
       const { phase, model, batch, parameters, rng } = context;
       checkBatch(context);
       const noisy = initialNoise > 0 && phase !== 'evaluate';
-      return model.layers.flatMap(({ hiddenSize }, layer): Perturbation[] => {
-        const normalised = (name: string) => {
-          const moments = statisticsKeeper(`${name}-${layer}`, context, maxSteps);
-          const scale = parameters[`gamma-${name}-${layer}`]!;
-          return (x: tf.Tensor, { t, columns }: MapContext) => {
-            const { mean, variance } = moments(x, t, columns?.[0]);
-            const inner = columns === undefined ? scale : tf.slice(scale, columns[0], columns[1] - columns[0]);
-            return tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, epsilon))), inner);
-          };
+      const normalisedBy = (name: string) => {
+        const moments = statisticsKeeper(name, context, maxSteps);
+        const scale = parameters[`gamma-${name}`]!;
+        return (x: tf.Tensor, { t, columns }: MapContext) => {
+          const { mean, variance } = moments(x, t, columns?.[0]);
+          const inner = columns === undefined ? scale : tf.slice(scale, columns[0], columns[1] - columns[0]);
+          return tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, epsilon))), inner);
         };
+      };
+      const terms: Perturbation = {
+        site: 'attention',
+        kind: 'map',
+        map: (x, at) => tf.add(normalisedBy(at.term!)(x, at), parameters[`beta-${at.term}`]!),
+      };
+      const inLayers = model.layers.flatMap(({ hiddenSize }, layer): Perturbation[] => {
+        const normalised = (name: string) => normalisedBy(`${name}-${layer}`);
         const readout = normalised('readout');
         const shift = parameters[`beta-readout-${layer}`];
         return [
@@ -115,6 +143,7 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
             : []),
         ];
       });
+      return attention ? [...inLayers, terms] : inLayers;
 
       function h0Noise(layer: number, rows: number, size: number): tf.Tensor {
         return tf.mul(rng.stream(`initial-${layer}`).normal([1, rows, size]), initialNoise); // [1, B, H]
@@ -122,6 +151,10 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
     },
   }),
 });
+
+function constant(name: string, size: number, value: number): ParameterSpec {
+  return { name, shape: [size], init: { name: 'constant', value } };
+}
 
 /** A single example has no variance: every unit would become β. */
 function checkBatch({ phase, batch }: PerturbContext): void {

@@ -1,4 +1,5 @@
 import type { AnyPlugin } from '@rnnx/core';
+import { cnnQa } from './cnn-qa.js';
 import { grammar } from './grammar.js';
 import { jsbChorales } from './jsb-chorales.js';
 import { museData } from './muse-data.js';
@@ -7,11 +8,14 @@ import { pianoMidi } from './piano-midi.js';
 import { ptb } from './ptb.js';
 import { ptbChar } from './ptb-char.js';
 import { sequentialMnist } from './sequential-mnist.js';
+import { syntheticCloze } from './synthetic-cloze.js';
 import { text } from './text.js';
 import { text8 } from './text8.js';
 import { wikiText2 } from './wikitext-2.js';
 
 export { type Edge, UnifilarSource } from './automaton.js';
+export { type ClozeShares, clozeShares } from './cloze.js';
+export { type CnnQaOptions, cnnQa, cnnQaFolders } from './cnn-qa.js';
 export { type DownloadRequest, download } from './download.js';
 export { type EnglishOptions, englishSource } from './english.js';
 export { type GrammarOptions, grammar, truePerplexity } from './grammar.js';
@@ -22,7 +26,15 @@ export { pianoMidi } from './piano-midi.js';
 export type { MusicFormat, PolyphonicOptions } from './polyphonic.js';
 export { type PtbOptions, ptb, ptbFiles } from './ptb.js';
 export { characterFile, type PtbCharOptions, ptbChar, ptbCharFiles } from './ptb-char.js';
+export { formatQuestion, parseQuestion, type QuestionText } from './question-file.js';
+export { closestSentences, sentencesOf } from './sentences.js';
 export { mnistFiles, pixelOrder, type SequentialMnistOptions, sequentialMnist } from './sequential-mnist.js';
+export {
+  type SyntheticClozeOptions,
+  syntheticCloze,
+  syntheticQuestions,
+  writeQuestionFiles,
+} from './synthetic-cloze.js';
 export { type TextOptions, text } from './text.js';
 export { type Text8Options, text8, text8File } from './text8.js';
 export { createVocabulary, endOfSentence, languageTask, unknownToken } from './vocabulary.js';
@@ -40,5 +52,7 @@ export const plugins: readonly AnyPlugin[] = [
   pianoMidi,
   museData,
   sequentialMnist,
+  cnnQa,
+  syntheticCloze,
 ];
 export default plugins;

@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
+  cnnQa,
+  formatQuestion,
   grammar,
   jsbChorales,
   museData,
@@ -10,6 +12,7 @@ import {
   ptb,
   ptbChar,
   sequentialMnist,
+  syntheticCloze,
   text,
   text8,
   wikiText2,
@@ -254,4 +257,60 @@ describe('MNIST', () => {
       ],
     };
   });
+});
+
+const synthetic = { trainQuestions: 12, validQuestions: 4, testQuestions: 4 };
+
+datasetContract(syntheticCloze, {
+  valid: [{ options: synthetic }, { options: { ...synthetic, answers: 'vocabulary', answerable: 0.4 } }],
+  variations: {
+    seed: [2],
+    trainQuestions: [13],
+    validQuestions: [5],
+    testQuestions: [5],
+    entities: [6],
+    sentences: [2],
+    verbs: [3],
+    answerable: [0.5],
+    answers: ['vocabulary'],
+    shuffleEntities: ['none', 'load'],
+    withReplacement: [true],
+  },
+  invalid: [
+    { options: { entities: 2 }, code: 'RNNX_CONFIG_INVALID' },
+    { options: { verbs: 1, entities: 3, sentences: 4 }, code: 'RNNX_OPTION_CONFLICT' },
+    { options: { shuffleEntities: 'always' }, code: 'RNNX_CONFIG_INVALID' },
+  ],
+});
+
+datasetContract(cnnQa, () => {
+  const [passage, question] = ['@entity1 met @entity0 . he met @entity2 .', '@placeholder met @entity0 .'];
+  const text = (of: string) => ({ url: 'http://example.com/', passage: of.split(' '), question: question.split(' ') });
+  const file = (of: string) => formatQuestion({ ...text(of), answer: '@entity1', names: new Map() });
+  for (const place of ['cnn-qa', 'more'])
+    for (const split of ['training', 'validation', 'test']) {
+      mkdirSync(join(folder, place, split), { recursive: true });
+      writeFileSync(join(folder, place, split, 'a.question'), file(passage));
+      writeFileSync(join(folder, place, split, 'b.question'), file(`${passage} ${place} left .`));
+    }
+  return {
+    context: { dataDir: folder },
+    valid: [{ options: { sentences: 1 } }, { options: { path: 'more', sentences: null } }],
+    variations: {
+      path: ['more'],
+      sentences: [2],
+      shuffleEntities: ['none', 'load'],
+      withReplacement: [true],
+      answers: ['vocabulary'],
+      vocabularySize: [6],
+      minCount: [3],
+      examples: [1],
+      seed: [2],
+    },
+    invalid: [
+      { options: { path: 'nowhere' }, code: 'RNNX_DATA_MISSING' },
+      { options: { sentences: 0 }, code: 'RNNX_CONFIG_INVALID' },
+      { options: { vocabularySize: 5 }, code: 'RNNX_OPTION_CONFLICT' },
+    ],
+  };
 });

@@ -1,4 +1,5 @@
 import { type AnyPlugin, createRng, type PluginRef, type Regularizer, type Rng } from '@rnnx/core';
+import { refusalOf } from '../common/refusal.js';
 import { kitCell } from '../reference-plugins.js';
 import { digest, Rig, type RigOptions } from '../rig.js';
 import { Subject } from '../subject.js';
@@ -71,7 +72,16 @@ export class RegularizerSubject extends Subject<'regularizer', RegularizerCase> 
     rig.dispose();
   }
 
+  /** A refusal, such as of a site that the model does not have, is behaviour too. */
   async fingerprint(at: RegularizerCase): Promise<string> {
+    let print = '';
+    const error = await refusalOf(async () => {
+      print = await this.#print(at);
+    });
+    return error === undefined ? print : `${error.code} ${error.message}`;
+  }
+
+  async #print(at: RegularizerCase): Promise<string> {
     const instance = this.create(at.options);
     const rig = this.model(at, [instance]);
     const { outcome, gradients } = await rig.train(createRng(2));
