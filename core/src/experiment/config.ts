@@ -43,7 +43,7 @@ export interface TrainingConfig {
   readonly epochs: number;
   /** Examples a minibatch: parallel streams of a token split, or sequences. */
   readonly batchSize: number;
-  /** Time steps of truncated back-propagation. */
+  /** Time steps of truncated back-propagation; for classification at least the steps of the longest sequence. */
   readonly bptt: number;
   /** Carry the state from one minibatch to the next (token streams). */
   readonly carryState: boolean;
@@ -100,7 +100,10 @@ export type ScheduleConfig =
   | { readonly name: 'plateau'; readonly factor: number };
 
 export interface EvaluationConfig {
-  /** Parallel streams; 1 is exact, more split the text and lose context at the seams. Every token counts once. */
+  /**
+   * Parallel streams; 1 is exact, more split the text and lose context at the seams. Every token counts once. Of sequences,
+   * how many are read at once, which changes speed, not the result.
+   */
   readonly batchSize: number;
   /** Time steps per pass; changes speed, not the result. */
   readonly steps: number;

@@ -192,7 +192,10 @@ const model = section('The network', {
 const training = section('How the network is trained', {
   epochs: count('Passes over the training split', 10),
   batchSize: count('Examples a minibatch: parallel streams of a token split, or sequences', 20),
-  bptt: count('Time steps of truncated back-propagation', 35),
+  bptt: count(
+    'Time steps of truncated back-propagation; for classification at least those of the longest sequence',
+    35,
+  ),
   carryState: {
     description: 'Carry the state from one minibatch to the next (token streams)',
     type: 'boolean',
@@ -224,7 +227,10 @@ const training = section('How the network is trained', {
 });
 
 const evaluation = section('How splits are scored', {
-  batchSize: count('Parallel streams; 1 is exact, more lose context at the seams. Every token counts once', 1),
+  batchSize: count(
+    'Parallel streams; 1 is exact, more lose context at the seams. Every token counts once. Sequences: how many at once',
+    1,
+  ),
   steps: count('Time steps a pass; changes speed, not the result', 100),
 });
 

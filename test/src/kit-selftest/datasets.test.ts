@@ -1,4 +1,11 @@
-import { type Dataset, type DatasetProvider, definePlugin, type LanguageTask, type OptionsSchema } from '@rnnx/core';
+import {
+  type Dataset,
+  type DatasetProvider,
+  definePlugin,
+  type LabelledSplit,
+  type LanguageTask,
+  type OptionsSchema,
+} from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { checkDataset, type DatasetClaims } from '../kit/index.js';
 import { expectBroken } from './support.js';
@@ -38,6 +45,18 @@ function dataset({ length }: AbcOptions): Dataset {
   });
   const splits = { train: split(0), valid: split(1), test: split(2) };
   return { name: 'abc', task, splits, notes: ['source: the alphabet'] };
+}
+
+/** Two sequences of one step and one of two. */
+function labelled({ length }: AbcOptions, changes: Partial<LabelledSplit> = {}, classes = ['no', 'yes']): Dataset {
+  const sequences = [new Float32Array(2), new Float32Array(2), Float32Array.from({ length: 4 }, () => length)];
+  const split: LabelledSplit = { kind: 'labelled', sequences, labels: Int32Array.of(0, 1, 1), ...changes };
+  return {
+    name: 'abc',
+    task: { kind: 'classification', size: 2, classes, metric: 'error-rate' },
+    splits: { train: split, valid: split, test: split },
+    notes: ['source: nowhere'],
+  };
 }
 
 type Load = (options: AbcOptions, count: number) => Dataset;
@@ -97,6 +116,34 @@ const broken: Record<string, { plugin: ReturnType<typeof plugin>; expected: Reco
     }),
     expected: { content: /has 0.5, not 0 or 1/ },
   },
+  'a label without a class': {
+    plugin: plugin((options) => labelled(options, { labels: Int32Array.of(0, 2, 1) })),
+    expected: { content: /split "train": label 1 is 2, there are 2 classes/ },
+  },
+  'a sequence without a label': {
+    plugin: plugin((options) => labelled(options, { labels: Int32Array.of(0, 1) })),
+    expected: { content: /2 labels for 3 sequences/ },
+  },
+  'a sequence that is not made of whole frames': {
+    plugin: plugin((options) =>
+      labelled(options, {
+        sequences: [new Float32Array(2), new Float32Array(options.length * 2 + 1), new Float32Array(2)],
+      }),
+    ),
+    expected: { content: /sequence 1 has 2[13] numbers, which is no multiple of the width 2/ },
+  },
+  'a class that stands there twice': {
+    plugin: plugin((options) => labelled(options, {}, ['no', 'no'])),
+    expected: { content: /fewer than two, or one twice/ },
+  },
+  'labels that change from load to load': {
+    plugin: plugin((options, count) => labelled(options, { labels: Int32Array.of(count % 2, 1, 1) })),
+    expected: { 'same-data': /loads other data the second time/ },
+  },
+  'tokens for a task of classes': {
+    plugin: plugin((options) => ({ ...labelled(options), splits: dataset(options).splits })),
+    expected: { content: /has tokens, though the task is classification/ },
+  },
   'other data the second time': {
     plugin: plugin(({ length }, count) => dataset({ length: length + count })),
     expected: { 'same-data': /loads other data the second time/ },
@@ -125,6 +172,13 @@ const broken: Record<string, { plugin: ReturnType<typeof plugin>; expected: Reco
 describe('the contract of data sets', () => {
   it('holds for a right data set', async () => {
     expectBroken(await checkDataset(plugin(dataset), claims), {});
+    expectBroken(
+      await checkDataset(
+        plugin((options) => labelled(options)),
+        claims,
+      ),
+      {},
+    );
   });
 
   for (const [bug, { plugin: bad, expected }] of Object.entries(broken))
