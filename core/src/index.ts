@@ -24,6 +24,7 @@ export * from './model/sequence-model.js';
 export * from './random/philox.js';
 export * from './random/rng.js';
 export * from './recurrence/fused.js';
+export { Normalizer } from './recurrence/normalize.js';
 export { sharedProduct } from './recurrence/shared-product.js';
 export * from './recurrence/site-plan.js';
 export * from './recurrence/unroll.js';

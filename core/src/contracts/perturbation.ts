@@ -65,11 +65,38 @@ interface Place {
 }
 
 /**
+ * Batch normalisation of a quantity with N units, each time step and unit by itself:
+ *
+ *     γ ⊙ (x - mean) / √(variance + ε) + β
+ *
+ * Without `statistics`, mean and (biased) variance are those of the minibatch, and gradients go through them.
+ */
+export interface Normalization {
+  /** γ, `[N]`. */
+  readonly gamma: Tensor;
+  /** β, `[N]`; absent for 0. */
+  readonly beta?: Tensor;
+  /** ε, above 0. */
+  readonly epsilon: number;
+  /** `[T, B]`: examples of weight 0 are left out of the minibatch's statistics, and normalised like the others. */
+  readonly mask?: Tensor;
+  /** Those of a population instead of the minibatch's, `[1|T, 1, N]` each; they get no gradient. */
+  readonly statistics?: { readonly mean: Tensor; readonly variance: Tensor };
+  /**
+   * Is given the minibatch's statistics: `[T, 1, n]` each where all steps pass at once (`t` undefined), else `[1, n]`.
+   *
+   * @param column the first of the n units: above 0 only where a site has several products (see `MapContext.columns`)
+   */
+  observe?(mean: Tensor, variance: Tensor, t: number | undefined, column: number): void;
+}
+
+/**
  * What to do at a site, as data.
  *
  * - `scale`: quantity ⊙ value
  * - `shift`: quantity + value
  * - `retain`: value ⊙ previous + (1 - value) ⊙ next, only where there is a previous value (`hidden`, `cell`): zoneout
+ * - `normalize`: batch normalisation, where the quantity is an activation other than `embedding` and `initial`
  * - `map`: any function; slower, never fused
  *
  * Shape of `value` at activation sites: `[1|T, 1|B, N]`, or a scalar. A first dimension of 1 is one draw for the whole
@@ -79,4 +106,5 @@ interface Place {
  */
 export type Perturbation =
   | (Place & { readonly kind: 'scale' | 'shift' | 'retain'; readonly value: Tensor })
+  | (Place & { readonly kind: 'normalize' } & Normalization)
   | (Place & { readonly kind: 'map'; readonly map: (x: Tensor, at: MapContext) => Tensor });

@@ -1,9 +1,10 @@
-import { type Perturbation, sites } from '../contracts/perturbation.js';
+import type { Tensor } from '@tensorflow/tfjs';
+import { type Normalization, type Perturbation, sites } from '../contracts/perturbation.js';
 import type { LayerShape, ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import { didYouMean } from '../suggest.js';
 
-const kinds = ['scale', 'shift', 'retain', 'map'];
+const kinds = ['scale', 'shift', 'retain', 'normalize', 'map'];
 
 /**
  * Refuses a perturbation that cannot be applied, before any tensor is touched.
@@ -71,6 +72,14 @@ export function checkPerturbation(
     refuse(`kind "retain" at site "${site}"`, site, 'a state: hidden or cell');
   if (site === 'embedding' && kind !== 'scale') refuse(`kind "${kind}" at site "embedding"`, kind, 'scale');
   if (kind === 'map') return;
+  if (kind === 'normalize') {
+    if (ofModel || site === 'initial' || site.startsWith('weights.'))
+      refuse(`kind "normalize" at site "${site}"`, site, 'an activation of every step and example');
+    checkNormalization(perturbation, siteWidth(site, layer!), steps, batch, (what, got, expected) =>
+      refuse(`${what} at "${site}" of layer ${perturbation.layer}`, got, expected),
+    );
+    return;
+  }
 
   const { shape, rank } = perturbation.value;
   const shown = `[${shape.join(', ')}]`;
@@ -106,6 +115,24 @@ export function checkPerturbation(
       shown,
       `[1${length === 1 ? '' : `|${length}`}, 1|${batch}, ${width}]`,
     );
+}
+
+function checkNormalization(
+  { gamma, beta, epsilon, mask, statistics }: Normalization,
+  width: number,
+  steps: number,
+  batch: number,
+  refuse: (what: string, got: string, expected: string) => void,
+): void {
+  const check = (what: string, tensor: Tensor | undefined, ...expected: (readonly number[])[]) => {
+    if (tensor === undefined || expected.some((shape) => shape.join() === tensor.shape.join())) return;
+    refuse(what, `[${tensor.shape.join(', ')}]`, expected.map((shape) => `[${shape.join(', ')}]`).join(' or '));
+  };
+  check('gamma', gamma, [width]);
+  check('beta', beta, [width]);
+  check('mask', mask, [steps, batch]);
+  for (const name of ['mean', 'variance'] as const) check(name, statistics?.[name], [steps, 1, width], [1, 1, width]);
+  if (!(epsilon > 0 && epsilon < Number.POSITIVE_INFINITY)) refuse('epsilon', String(epsilon), 'a number above 0');
 }
 
 function siteWidth(site: Perturbation['site'], layer: LayerShape): number {

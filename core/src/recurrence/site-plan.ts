@@ -4,6 +4,7 @@ import type { ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import { checkPerturbation } from './check-perturbation.js';
 import type { FusedPerturbation, SteppedPerturbation } from './fused.js';
+import { Normalizer } from './normalize.js';
 import { unstackSteps } from './pieces.js';
 
 const recurrenceSites = ['recurrent', 'preactivation.recurrent', 'candidate', 'readout', 'cell', 'hidden'] as const;
@@ -17,13 +18,16 @@ export type StateContext = Omit<MapContext, 'layer'>;
  */
 class Entry {
   #steps: readonly tf.Tensor[] | undefined;
+  readonly normalizer: Normalizer | undefined;
 
-  constructor(readonly perturbation: Perturbation) {}
+  constructor(readonly perturbation: Perturbation) {
+    if (perturbation.kind === 'normalize') this.normalizer = new Normalizer(perturbation);
+  }
 
   /** Whether the value has a dimension of steps. */
   get stepwise(): boolean {
     const { perturbation } = this;
-    return perturbation.kind !== 'map' && perturbation.site !== 'embedding' && perturbation.value.rank >= 3;
+    return isValued(perturbation) && perturbation.site !== 'embedding' && perturbation.value.rank >= 3;
   }
 
   /** The value at step t. */
@@ -112,7 +116,7 @@ export class SitePlan {
       const { perturbation } = entry;
       if (perturbation.weight !== undefined && perturbation.weight !== name) continue;
       if (perturbations.length === 0 && !entry.stepwise) current = perturbWeight(entry, current, layer, undefined);
-      else if (perturbation.kind === 'map' || perturbation.kind === 'retain') return undefined;
+      else if (!isValued(perturbation) || perturbation.kind === 'retain') return undefined;
       else perturbations.push({ kind: perturbation.kind, value: perturbation.value });
     }
     return { weight: current, perturbations };
@@ -142,12 +146,12 @@ export class SitePlan {
     return operands;
   }
 
-  /** The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map`. */
+  /** The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map` or normalises. */
   insideRecurrence(layer: number): FusedPerturbation[] | undefined {
     const found: FusedPerturbation[] = [];
     for (const site of recurrenceSites)
       for (const { perturbation } of this.#at(site, layer)) {
-        if (perturbation.kind === 'map') return undefined;
+        if (!isValued(perturbation)) return undefined;
         found.push({ site, kind: perturbation.kind, value: perturbation.value });
       }
     return found;
@@ -178,8 +182,9 @@ export class SitePlan {
   #apply(site: Site, layer: number, x: tf.Tensor, pick: (entry: Entry) => tf.Tensor, context: StateContext): tf.Tensor {
     let current = x;
     for (const entry of this.#at(site, layer)) {
-      const { perturbation } = entry;
+      const { perturbation, normalizer } = entry;
       if (perturbation.kind === 'map') current = perturbation.map(current, { ...context, layer });
+      else if (perturbation.kind === 'normalize') current = normalizer!.apply(current, context.t, context.columns);
       else current = combine(perturbation, current, pick(entry), context.previous);
     }
     return current;
@@ -212,11 +217,16 @@ function stepOf(weight: Stepwise, t: number): tf.Tensor {
 function perturbWeight(entry: Entry, w: tf.Tensor, layer: number | undefined, t: number | undefined): tf.Tensor {
   const { perturbation } = entry;
   if (perturbation.kind === 'map') return perturbation.map(w, { layer: layer ?? -1, t });
-  return combine(perturbation, w, t === undefined ? perturbation.value : entry.at(t));
+  const valued = perturbation as Valued;
+  return combine(valued, w, t === undefined ? valued.value : entry.at(t));
+}
+
+function isValued(perturbation: Perturbation): perturbation is Valued {
+  return 'value' in perturbation;
 }
 
 function differsByGate(perturbation: Perturbation): boolean {
-  return perturbation.kind !== 'map' && perturbation.value.rank === 4;
+  return isValued(perturbation) && perturbation.value.rank === 4;
 }
 
 /** The columns of a value that belong to one of several products. */

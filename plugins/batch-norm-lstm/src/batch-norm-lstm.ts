@@ -1,13 +1,15 @@
 import {
   definePlugin,
-  type MapContext,
+  type Normalization,
+  Normalizer,
   type ParameterSpec,
   type Perturbation,
   type PerturbContext,
   RnnxError,
+  type Site,
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
-import { statisticsKeeper } from './statistics.js';
+import { statisticsOf } from './statistics.js';
 
 export interface BatchNormOptions {
   readonly gamma: number;
@@ -104,40 +106,31 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
     ],
 
     perturb(context) {
-      const { phase, model, batch, parameters, rng } = context;
+      const { phase, model, batch, parameters, rng, mask } = context;
       checkBatch(context);
       const noisy = initialNoise > 0 && phase !== 'evaluate';
-      const normalisedBy = (name: string) => {
-        const moments = statisticsKeeper(name, context, maxSteps);
-        const scale = parameters[`gamma-${name}`]!;
-        return (x: tf.Tensor, { t, columns }: MapContext) => {
-          const { mean, variance } = moments(x, t, columns?.[0]);
-          const inner = columns === undefined ? scale : tf.slice(scale, columns[0], columns[1] - columns[0]);
-          return tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, epsilon))), inner);
+      const normalization = (name: string): Normalization => {
+        const beta = parameters[`beta-${name}`];
+        return {
+          gamma: parameters[`gamma-${name}`]!,
+          ...(beta && { beta }),
+          epsilon,
+          ...(mask && { mask }),
+          ...statisticsOf(name, context, maxSteps),
         };
       };
       const terms: Perturbation = {
         site: 'attention',
         kind: 'map',
-        map: (x, at) => tf.add(normalisedBy(at.term!)(x, at), parameters[`beta-${at.term}`]!),
+        map: (x, { t, columns, term }) => new Normalizer(normalization(term!)).apply(x, t, columns),
       };
       const inLayers = model.layers.flatMap(({ hiddenSize }, layer): Perturbation[] => {
-        const normalised = (name: string) => normalisedBy(`${name}-${layer}`);
-        const readout = normalised('readout');
-        const shift = parameters[`beta-readout-${layer}`];
+        const normalize = (site: Site, name: string) =>
+          ({ site, layer, kind: 'normalize', ...normalization(`${name}-${layer}`) }) as const;
         return [
-          { site: 'preactivation.input', layer, kind: 'map', map: normalised('input') },
-          { site: 'preactivation.recurrent', layer, kind: 'map', map: normalised('recurrent') },
-          ...(shift === undefined
-            ? []
-            : [
-                {
-                  site: 'readout',
-                  layer,
-                  kind: 'map',
-                  map: (c: tf.Tensor, at: MapContext) => tf.add(readout(c, at), shift),
-                } as const,
-              ]),
+          normalize('preactivation.input', 'input'),
+          normalize('preactivation.recurrent', 'recurrent'),
+          ...(model.sites.includes('readout') ? [normalize('readout', 'readout')] : []),
           ...(noisy
             ? [{ site: 'initial', layer, kind: 'shift', value: h0Noise(layer, batch, hiddenSize) } as const]
             : []),

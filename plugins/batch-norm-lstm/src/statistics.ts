@@ -1,76 +1,53 @@
-import { type PerturbContext, RnnxError, type Weights } from '@rnnx/core';
+import { type Normalization, type PerturbContext, RnnxError, type Weights } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 
-interface MeanAndVariance {
-  /** `[.., 1, N]`, to subtract from `[.., B, N]`. */
-  readonly mean: tf.Tensor;
-  readonly variance: tf.Tensor;
-}
-
-/** Mean and variance of a quantity `[T, B, N]` (`t` undefined) or of one step `[B, N]`; `column` tells products apart. */
-export type Moments = (x: tf.Tensor, t: number | undefined, column?: number) => MeanAndVariance;
-
 /**
- * Statistics of one quantity, each time step apart: of the minibatch in training, of the minibatch with a note to the host
- * while population statistics are estimated, and of the population at evaluation.
+ * Which statistics normalise a quantity, each time step apart: the minibatch's in training, the minibatch's with a note to
+ * the host while population statistics are estimated, and the population's at evaluation.
  *
  * @param name unique among the quantities of the model
  * @param maxSteps steps from here on share the statistics of the last one
  */
-export function statisticsKeeper(name: string, context: PerturbContext, maxSteps: number): Moments {
-  const { phase, start = 0, steps, observe, mask, statistics = {} } = context;
+export function statisticsOf(
+  name: string,
+  { phase, start = 0, steps, observe, statistics = {} }: PerturbContext,
+  maxSteps: number,
+): Pick<Normalization, 'observe' | 'statistics'> {
   const step = (t: number) => Math.min(start + t, maxSteps - 1);
-  const key = (k: number, column: number) => `${name}/${column}/${k}`;
-
-  if (phase === 'train' || observe !== undefined)
-    return (x, t, column = 0) => {
-      const weight = mask && tf.expandDims(t === undefined ? mask : tf.gather(mask, t), -1); // [.., B, 1]
-      const moments = momentsOfBatch(x, weight);
-      if (observe !== undefined) {
-        const stacked = tf.stack([moments.mean, moments.variance]); // [2, (T,) 1, N]
+  if (observe !== undefined)
+    return {
+      observe(mean, variance, t, column) {
+        const stacked = tf.stack([mean, variance]); // [2, (T,) 1, n]
         const each = t === undefined ? tf.unstack(stacked, 1) : [stacked];
-        for (const [i, value] of each.entries()) observe(key(step(t ?? i), column), value);
-      }
-      return moments;
+        for (const [i, value] of each.entries()) observe(`${name}/${column}/${step(t ?? i)}`, value);
+      },
     };
+  if (phase === 'train') return {};
 
-  const last = lastStep(statistics, name);
-  return (_x, t, column = 0) => {
-    const at = (k: number) => statistics[key(Math.min(k, last), column)] ?? missing(name);
-    const stacked =
-      t === undefined
-        ? tf.stack(
-            Array.from({ length: steps }, (_, i) => at(step(i))),
-            1,
-          )
-        : at(step(t)); // [2, (T,) 1, N]
-    const [mean, variance] = tf.unstack(stacked, 0);
-    return { mean: mean!, variance: variance! };
-  };
-
-  function momentsOfBatch(x: tf.Tensor, weight: tf.Tensor | undefined): MeanAndVariance {
-    const axis = x.rank - 2;
-    if (weight === undefined) {
-      const { mean, variance } = tf.moments(x, axis, true);
-      return { mean, variance };
-    }
-    const count = tf.maximum(tf.sum(weight, axis, true), 1);
-    const mean = tf.div(tf.sum(tf.mul(x, weight), axis, true), count);
-    const variance = tf.div(tf.sum(tf.mul(tf.square(tf.sub(x, mean)), weight), axis, true), count);
-    return { mean, variance };
-  }
+  const known = knownStatistics(statistics, name);
+  const last = known.length - 1;
+  const rows = Array.from({ length: steps }, (_, t) => known[Math.min(step(t), last)]!);
+  const [mean, variance] = tf.unstack(tf.stack(rows, 1)); // [T, 1, N] each
+  return { statistics: { mean: mean!, variance: variance! } };
 }
 
-function lastStep(statistics: Weights, name: string): number {
-  let last = -1;
-  for (const key of Object.keys(statistics))
-    if (key.startsWith(`${name}/`)) last = Math.max(last, Number(key.slice(key.lastIndexOf('/') + 1)));
-  return last;
+/** By time step, `[2, 1, N]` each; those of several products are put side by side. */
+function knownStatistics(statistics: Weights, name: string): tf.Tensor[] {
+  const keys = Object.keys(statistics).filter((key) => key.startsWith(`${name}/`));
+  const part = (key: string, index: 1 | 2) => Number(key.slice(name.length).split('/')[index]);
+  const columns = [...new Set(keys.map((key) => part(key, 1)))].sort((a, b) => a - b);
+  const length = keys.length / columns.length;
+  if (keys.length === 0) throw missing(name, 'an evaluation without statistics');
+  return Array.from({ length }, (_, k) => {
+    const parts = columns.map((column) => statistics[`${name}/${column}/${k}`]);
+    if (parts.includes(undefined)) throw missing(name, `statistics without those of step ${k}`);
+    return parts.length === 1 ? parts[0]! : tf.concat(parts as tf.Tensor[], 2);
+  });
 }
 
-function missing(name: string): never {
-  throw new RnnxError('RNNX_STATISTICS_MISSING', `There are no population statistics of "${name}"`, {
-    got: 'an evaluation without statistics',
+function missing(name: string, got: string): RnnxError {
+  return new RnnxError('RNNX_STATISTICS_MISSING', `There are no population statistics of "${name}"`, {
+    got,
     expected: 'the averages that estimateStatistics gives, beside the parameters in the weights',
     remedy: 'call estimateStatistics over the training split first',
   });

@@ -38,7 +38,7 @@ async function perturbWith(
   model: SequenceModel,
   entries: readonly NamedRegularizer[],
 ): Promise<{ perturb: Perturb; dispose: () => void }> {
-  const found: { at: Perturbation; value: tf.Tensor; data: Float32Array }[] = [];
+  const found: { at: Extract<Perturbation, { value: tf.Tensor }>; value: tf.Tensor; data: Float32Array }[] = [];
   for (const { name, regularizer } of entries) {
     const context = {
       phase: 'train',
@@ -49,7 +49,7 @@ async function perturbWith(
       parameters: {},
     } as const;
     for (const at of regularizer.perturb(context)) {
-      if (at.kind === 'map') throw new Error('the reference has no maps');
+      if (!('value' in at)) throw new Error(`the reference has no ${at.kind}`);
       found.push({ at, value: at.value, data: (await at.value.data()) as Float32Array });
     }
   }

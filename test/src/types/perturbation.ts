@@ -10,6 +10,7 @@ const good: readonly Perturbation[] = [
   { site: 'cell', layer: 0, kind: 'retain', value },
   { site: 'embedding', kind: 'scale', value },
   { site: 'weights.recurrent', layer: 1, weight: 'recurrent-gates', kind: 'shift', value },
+  { site: 'readout', layer: 0, kind: 'normalize', gamma: value, beta: value, epsilon: 1e-5 },
   { site: 'candidate', layer: 0, kind: 'map', map: (x, { t, previous }) => (t === 0 ? x : (previous ?? x)) },
 ];
 
@@ -24,6 +25,9 @@ const empty: Perturbation = { site: 'hidden', layer: 0, kind: 'scale' };
 
 // @ts-expect-error a map needs a function
 const mapless: Perturbation = { site: 'hidden', layer: 0, kind: 'map', value };
+
+// @ts-expect-error a normalisation needs its scale
+const scaleless: Perturbation = { site: 'hidden', layer: 0, kind: 'normalize', epsilon: 1e-5 };
 
 // @ts-expect-error a value is a tensor, not a number
 const number: Perturbation = { site: 'hidden', layer: 0, kind: 'scale', value: 2 };
@@ -40,4 +44,4 @@ const phases: Regularizer = { perturb: ({ phase }) => (phase === 'test' ? [] : [
 // @ts-expect-error a regularizer must say what to perturb
 const silent: Regularizer = {};
 
-export default [good, site, kind, empty, mapless, number, wrongMap, headless, phases, silent];
+export default [good, site, kind, empty, mapless, scaleless, number, wrongMap, headless, phases, silent];

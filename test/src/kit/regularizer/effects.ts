@@ -1,4 +1,13 @@
-import { createRng, type Perturbation, type Phase, type Regularizer, type Rng, type Site } from '@rnnx/core';
+import {
+  createRng,
+  type MapContext,
+  Normalizer,
+  type Perturbation,
+  type Phase,
+  type Regularizer,
+  type Rng,
+  type Site,
+} from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { fail } from '../outcome.js';
 import { type Rig, read } from '../rig.js';
@@ -55,7 +64,7 @@ export async function effectsOf(
       const path = [site, layer, weight, kind].filter((part) => part !== undefined).join('/');
       const rank = (seen.get(path) ?? 0) + 1;
       seen.set(path, rank);
-      const { tensor, neutral } = kind === 'map' ? probe(perturbation, rig) : ofValue(perturbation);
+      const { tensor, neutral } = 'value' in perturbation ? ofValue(perturbation) : probe(perturbation, rig);
       const [steps, rows, units] = tensor.shape as [number, number, number];
       const place = rank === 1 ? path : `${path}#${rank}`;
       found.push({ effect: { place, site, kind, steps, batch: rows, units, neutral }, tensor: tf.keep(tensor) });
@@ -75,7 +84,7 @@ interface Probed {
 }
 
 type Valued = Extract<Perturbation, { value: tf.Tensor }>;
-type Mapped = Extract<Perturbation, { kind: 'map' }>;
+type Mapped = Extract<Perturbation, { kind: 'map' | 'normalize' }>;
 
 function ofValue({ site, kind, value }: Valued): Probed {
   const neutral = () => (kind === 'scale' ? 1 : 0);
@@ -90,8 +99,12 @@ function ofValue({ site, kind, value }: Valued): Probed {
   return { tensor: tf.reshape(value, [shape[0]!, shape[1]!, -1]), neutral };
 }
 
-/** A map's result on quantities that do not vary over steps and examples. */
-function probe({ site, layer = 0, map }: Mapped, rig: Rig): Probed {
+/** The result of a map or a normalisation on quantities that do not vary over steps and examples. */
+function probe(perturbation: Mapped, rig: Rig): Probed {
+  const { site, layer = 0 } = perturbation;
+  const normalizer = perturbation.kind === 'map' ? undefined : new Normalizer(perturbation);
+  const map = (x: tf.Tensor, at: MapContext): tf.Tensor =>
+    perturbation.kind === 'map' ? perturbation.map(x, at) : normalizer!.apply(x, at.t, at.columns);
   const { model, batch } = rig;
   const shape = model.shape.layers[layer]!;
   const rng = createRng(31).stream(`${site}/${layer}`);

@@ -76,7 +76,7 @@ function watch(inner: Regularizer, complain: (what: string) => never): Regulariz
     perturb: (context) =>
       inner.perturb(context).map((perturbation) => {
         if (perturbation.kind === 'map') return watchMap(perturbation);
-        const { dtype } = perturbation.value;
+        const { dtype } = perturbation.kind === 'normalize' ? perturbation.gamma : perturbation.value;
         if (dtype !== 'float32') complain(`the value at "${perturbation.site}" is ${dtype}`);
         return perturbation;
       }),

@@ -193,6 +193,11 @@ describe('batch-norm-lstm', () => {
           steps: 3,
           rng: createRng(5),
           parameters: { 'gamma-input-0': tf.ones([16]), 'gamma-recurrent-0': tf.ones([16]) },
+          statistics: {
+            'input-0/0/0': tf.ones([2, 1, 16]),
+            'recurrent-0/0/0': tf.ones([2, 1, 16]),
+            'readout-0/0/0': tf.ones([2, 1, 4]),
+          },
         })
         .filter(({ site }) => site === 'initial');
     expect(noise('evaluate')).to.be.empty;
