@@ -10,12 +10,6 @@
 
 namespace rnnx {
 
-struct PackedB {
-  int64_t K;
-  int64_t N;
-  float* data;  // [panels][K][panel_width]
-};
-
 namespace {
 
 /// Steps of k added up in registers before they go to C. Part of the results' definition: see gemm.h.
@@ -47,9 +41,17 @@ struct Source {
   int64_t stride;
 };
 
+/// Where C goes: `row` and `panel` floats lead from one to the next. `whole` panels are written with all their columns.
+struct Target {
+  float* data;
+  int64_t row;
+  int64_t panel;
+  bool whole;
+};
+
 /// One range of panels for one range of tiles: all of K.
 void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64_t tile_end, int64_t N, const Split& steps,
-             const float* packedA, const Source& B, int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc,
+             const float* packedA, const Source& B, int64_t panel_begin, int64_t panel_end, const Target& C,
              bool accumulate) {
   const int64_t M = tiles.total;
   const int64_t nr = isa.columns;
@@ -68,8 +70,9 @@ void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64
         const float* a = packedA + k0 * M + row * k;
         for (int64_t p = first; p < last; p++) {
           const float* b = B.packed ? B.packed->data + (p * steps.total + k0) * nr : local + (p - first) * k * nr;
-          isa.tile(static_cast<int>(tiles.size(t)), std::min(nr, N - p * nr), k, a, b, C + row * ldc + p * nr, ldc,
-                   accumulate || block > 0);
+          const int64_t rows = tiles.size(t);
+          isa.tile(static_cast<int>(rows), C.whole ? nr : std::min(nr, N - p * nr), k, a, rows, b,
+                   C.data + row * C.row + p * C.panel, C.row, accumulate || block > 0);
         }
       }
     }
@@ -117,8 +120,8 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
       const int64_t chunk = begin / panels;
       const int64_t from = begin % panels;
       const int64_t to = std::min(panels, from + end - begin);
-      compute(isa, tiles, chunks.begin(chunk), chunks.begin(chunk) + chunks.size(chunk), N, steps, packedA, B, from, to, C,
-              ldc, accumulate);
+      compute(isa, tiles, chunks.begin(chunk), chunks.begin(chunk) + chunks.size(chunk), N, steps, packedA, B, from, to,
+              {C, ldc, isa.columns, false}, accumulate);
       begin += to - from;
     }
   });
@@ -139,7 +142,7 @@ PackedB* new_packed(int64_t K, int64_t N) {
   auto packed = std::make_unique<PackedB>();
   packed->K = K;
   packed->N = N;
-  packed->data = take_large(panel_count(N) * K * panel_width());
+  packed->data = take_large(packed_b_floats(K, N));
   return packed.release();
 }
 
@@ -160,15 +163,21 @@ void pack_panel(PackedB* packed, int64_t panel, const float* columns, int64_t ld
 }
 
 PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) {
+  PackedB* const packed = new_packed(K, N);
+  pack_b_into(packed->data, transB, K, N, B, ldb);
+  return packed;
+}
+
+int64_t packed_b_floats(int64_t K, int64_t N) { return panel_count(N) * K * panel_width(); }
+
+PackedB pack_b_into(float* memory, bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) {
   const GemmTable& isa = table();
   const int64_t nr = isa.columns;
-  const int64_t panels = panel_count(N);
-  PackedB* const packed = new_packed(K, N);
-  parallel_for(panels, 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
+  parallel_for(panel_count(N), 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
     isa.pack_b(transB, std::min(nr * end, N) - begin * nr, K, transB ? B + begin * nr * ldb : B + begin * nr, ldb,
-               packed->data + begin * K * nr);
+               memory + begin * K * nr);
   });
-  return packed;
+  return {K, N, memory};
 }
 
 void free_packed(PackedB* packed) {
@@ -188,7 +197,10 @@ void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, floa
   if (M <= 0 || K <= 0) return;
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
-  pack_tiles(isa, transA, tiles, 0, tiles.count, split(K, block_steps), A, lda, packed);
+  const Split steps = split(K, block_steps);
+  parallel_for(tiles.count, 1 + worthwhile / (isa.rows * K), [&](int64_t begin, int64_t end) {
+    pack_tiles(isa, transA, tiles, begin, end, steps, A, lda, packed);
+  });
 }
 
 void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t panel_begin, int64_t panel_end, float* C,
@@ -202,7 +214,61 @@ void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t pane
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
   compute(isa, tiles, 0, tiles.count, B->N, split(B->K, block_steps), packedA, {B, false, nullptr, 0}, panel_begin,
-          panel_end, C, ldc, accumulate);
+          panel_end, {C, ldc, isa.columns, false}, accumulate);
+}
+
+int64_t row_tiles(int64_t M) { return split(M, table().rows).count; }
+
+int64_t tile_row(int64_t M, int64_t tile) { return split(M, table().rows).begin(tile); }
+
+void gemm_to_panels(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
+                    const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C) {
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  const int64_t nr = isa.columns;
+  const Target target = {C - panel_begin * M * nr, nr, M * nr, true};
+  if (K <= 0) {
+    for (int64_t p = panel_begin; p < panel_end; p++)
+      std::fill(target.data + p * target.panel + tiles.begin(tile_begin) * nr,
+                target.data + p * target.panel + tiles.begin(tile_end) * nr, 0.0f);
+    return;
+  }
+  compute(isa, tiles, tile_begin, tile_end, N, split(K, block_steps), packedA, {nullptr, transB, B, ldb}, panel_begin,
+          panel_end, target, false);
+}
+
+void gemm_from_panels(int64_t M, const float* A, int64_t tile_begin, int64_t tile_end, const PackedB& B,
+                      int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc, bool accumulate) {
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  const int64_t nr = isa.columns;
+  const int64_t most = block_steps / nr * nr;
+  for (int64_t k0 = 0; k0 < B.K; k0 += most) {
+    const int64_t k = std::min(most, B.K - k0);
+    for (int64_t t = tile_begin; t < tile_end; t++) {
+      const int64_t row = tiles.begin(t);
+      for (int64_t p = panel_begin; p < panel_end; p++)
+        isa.tile_across(static_cast<int>(tiles.size(t)), std::min(nr, B.N - p * nr), k, A + k0 * M + row * nr, M * nr,
+                        B.data + (p * B.K + k0) * nr, C + row * ldc + p * nr, ldc, accumulate || k0 > 0);
+    }
+  }
+}
+
+void gemm_of_panel(const float* A, int64_t columns, const PackedB& B, int64_t panel_begin, int64_t panel_end, float* C,
+                   int64_t ldc) {
+  const GemmTable& isa = table();
+  const int64_t nr = isa.columns;
+  const Split tiles = split(columns, isa.rows);
+  const Split steps = split(B.K, block_steps);
+  for (int64_t block = 0; block < steps.count; block++) {
+    const int64_t k0 = steps.begin(block);
+    for (int64_t p = panel_begin; p < panel_end; p++)
+      for (int64_t t = 0; t < tiles.count; t++) {
+        const int64_t row = tiles.begin(t);
+        isa.tile(static_cast<int>(tiles.size(t)), std::min(nr, B.N - p * nr), steps.size(block), A + k0 * nr + row, nr,
+                 B.data + (p * B.K + k0) * nr, C + row * ldc + p * nr, ldc, block > 0);
+      }
+  }
 }
 
 }  // namespace rnnx

@@ -14,10 +14,17 @@ void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float
           int64_t ldb, float* C, int64_t ldc, bool accumulate);
 
 /// op(B)[K,N] rearranged for the kernels: panels of panel_width() columns, zeros where the last panel has no column.
-struct PackedB;
+struct PackedB {
+  int64_t K;
+  int64_t N;
+  float* data;  // [panels][K][panel_width]
+};
 PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb);
 void free_packed(PackedB* packed);
-/// The same, not filled yet, and its parts, for use inside a parallel region: rows [begin, end) of B, the first of them at
+/// The same into memory of packed_b_floats(K, N), 64-byte aligned.
+PackedB pack_b_into(float* memory, bool transB, int64_t K, int64_t N, const float* B, int64_t ldb);
+int64_t packed_b_floats(int64_t K, int64_t N);
+/// Packed B that is not filled yet, and its parts, for use inside a parallel region: rows [begin, end) of B, the first of them at
 /// `rows`; or one panel, whose columns are rows of B transposed, the first of them at `columns`.
 PackedB* new_packed(int64_t K, int64_t N);
 void pack_rows(PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb);
@@ -37,5 +44,20 @@ int64_t packed_a_floats(int64_t M, int64_t K);
 void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, float* packed);
 void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t panel_begin, int64_t panel_end, float* C,
                  int64_t ldc, bool accumulate);
+
+/// A matrix in panels, [panel_count(N)][M][panel_width()], is read as it lies as either operand, along rows or columns,
+/// without packing. For use inside a parallel region; the rows of a product are those of its tiles, row_tiles(M) of them.
+int64_t row_tiles(int64_t M);
+int64_t tile_row(int64_t M, int64_t tile);
+/// C = A · op(B) for a range of panels and one of row tiles, A from pack_a. C is where the first of these panels begins;
+/// columns beyond N become zero where A is finite.
+void gemm_to_panels(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
+                    const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C);
+/// C[M,N] = A · B, or +=, for a range of row tiles and one of B's panels. A [M,K] in panels.
+void gemm_from_panels(int64_t M, const float* A, int64_t tile_begin, int64_t tile_end, const PackedB& B,
+                      int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc, bool accumulate);
+/// C[columns,N] = Aᵀ · B for one panel A [M,columns] and a range of B's panels. B [M,N].
+void gemm_of_panel(const float* A, int64_t columns, const PackedB& B, int64_t panel_begin, int64_t panel_end, float* C,
+                   int64_t ldc);
 
 }  // namespace rnnx

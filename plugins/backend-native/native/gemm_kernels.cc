@@ -20,14 +20,17 @@ constexpr int max_vectors = 2;
 #endif
 constexpr int panel = max_vectors * width;
 
-template <int R, int V>
-static void tile(int64_t columns, int64_t k, const float* a, const float* b, float* c, int64_t ldc, bool accumulate) {
+/// `Across`: A lies in panels, a row's steps side by side, and `stride` leads from panel to panel, not from step to step.
+template <int R, int V, bool Across>
+static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, float* c, int64_t ldc,
+                 bool accumulate) {
   vf sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
   for (int r = 0; r < R; r++) __builtin_prefetch(c + r * ldc, 1);
+  int64_t left = Across && k > panel ? panel : k;
   for (int64_t step = 0; step < k; step++) {
     vf row[V];
     __builtin_prefetch(b + 16 * panel);
@@ -36,12 +39,16 @@ static void tile(int64_t columns, int64_t k, const float* a, const float* b, flo
     for (int v = 0; v < V; v++) row[v] = load(b + v * width);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
-      const vf x = splat(a[r]);
+      const vf x = splat(a[Across ? r * panel : r]);
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
     }
-    a += R;
+    a += Across ? 1 : stride;
     b += panel;
+    if (Across && --left == 0) {
+      a += stride - panel;
+      left = panel;
+    }
   }
   if (columns == V * width) {
 #pragma GCC unroll 16
@@ -64,14 +71,15 @@ static void tile(int64_t columns, int64_t k, const float* a, const float* b, flo
     }
 }
 
-using Tile = void (*)(int64_t, int64_t, const float*, const float*, float*, int64_t, bool);
+using Tile = void (*)(int64_t, int64_t, const float*, int64_t, const float*, float*, int64_t, bool);
 
 // One entry a number of vectors.
 #if defined(__aarch64__)
-#define RNNX_ROW(R) {tile<R, 1>, tile<R, 2>, tile<R, 3>, tile<R, 4>}
+#define RNNX_ROW(R) {tile<R, 1, Across>, tile<R, 2, Across>, tile<R, 3, Across>, tile<R, 4, Across>}
 #else
-#define RNNX_ROW(R) {tile<R, 1>, tile<R, 2>}
+#define RNNX_ROW(R) {tile<R, 1, Across>, tile<R, 2, Across>}
 #endif
+template <bool Across>
 static constexpr Tile tiles[max_rows][max_vectors] = {
     RNNX_ROW(1), RNNX_ROW(2), RNNX_ROW(3),  RNNX_ROW(4),  RNNX_ROW(5),  RNNX_ROW(6),
 #if defined(__AVX512F__)
@@ -79,9 +87,10 @@ static constexpr Tile tiles[max_rows][max_vectors] = {
 #endif
 };
 
-static void any_tile(int rows, int64_t columns, int64_t k, const float* a, const float* b, float* c, int64_t ldc,
-                     bool accumulate) {
-  tiles[rows - 1][(columns - 1) / width](columns, k, a, b, c, ldc, accumulate);
+template <bool Across>
+static void any_tile(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, float* c,
+                     int64_t ldc, bool accumulate) {
+  tiles<Across>[rows - 1][(columns - 1) / width](columns, k, a, stride, b, c, ldc, accumulate);
 }
 
 #if defined(__AVX512F__)
@@ -174,6 +183,6 @@ static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, 
 }
 
 extern const GemmTable gemm_table;
-const GemmTable gemm_table = {max_rows, panel, any_tile, pack_a, pack_b};
+const GemmTable gemm_table = {max_rows, panel, any_tile<false>, any_tile<true>, pack_a, pack_b};
 
 }  // namespace rnnx::RNNX_ISA

@@ -25,26 +25,6 @@ static void add(int64_t n, const float* bias, float* y) {
   each(n, [=](int64_t i, int64_t lanes) { write(y + i, read(y + i, lanes) + read(bias + i, lanes), lanes); });
 }
 
-static void extend(int64_t n, const float* bias, float* logits, float* most, float* sum) {
-  const float infinity = __builtin_inff();
-  vf largest = splat(-infinity);
-  each(n, [&](int64_t i, int64_t lanes) {
-    const vf x = read(logits + i, lanes) + read(bias + i, lanes);
-    write(logits + i, x, lanes);
-    largest = max(pad(x, lanes, -infinity), largest);
-  });
-  const float before = *most;
-  const float block = max_lanes(largest);
-  const float now = block > before ? block : before;
-  vf total = {};
-  each(n, [&](int64_t i, int64_t lanes) {
-    total = total + pad(exp(read(logits + i, lanes) - splat(now)), lanes, 0.0f);
-  });
-  const float kept = *sum == 0.0f ? 0.0f : *sum * exp(splat(before - now))[0];
-  *sum = kept + sum_lanes(total);
-  *most = now;
-}
-
 static void column_sums(int64_t rows, int64_t n, const float* x, int64_t stride, float* out) {
   each(n, [=](int64_t i, int64_t lanes) { write(out + i, vf{}, lanes); });
   int64_t row = 0;
@@ -55,12 +35,6 @@ static void column_sums(int64_t rows, int64_t n, const float* x, int64_t stride,
       write(out + i, read(out + i, lanes) + (pair + other), lanes);
     });
   for (; row < rows; row++, x += stride) add(n, x, out);
-}
-
-static void softmax_gradient(int64_t n, const float* logits, float normalizer, float dy, float* out) {
-  each(n, [=](int64_t i, int64_t lanes) {
-    write(out + i, exp(read(logits + i, lanes) - splat(normalizer)) * splat(dy), lanes);
-  });
 }
 
 /// log(1 + e) for e in 0 .. 1: twice the inverse hyperbolic tangent of e / (2 + e), by its series.
@@ -106,6 +80,6 @@ static void sigmoid_gradient(int64_t n, const float* logits, const float* target
 }
 
 extern const LossTable loss_table;
-const LossTable loss_table = {add, extend, column_sums, softmax_gradient, sigmoid_loss, sigmoid_gradient};
+const LossTable loss_table = {add, column_sums, sigmoid_loss, sigmoid_gradient};
 
 }  // namespace rnnx::RNNX_ISA

@@ -10,12 +10,8 @@ namespace rnnx {
 struct LossTable {
   /// y += bias.
   void (*add)(int64_t n, const float* bias, float* y);
-  /// logits += bias, then takes them into a running log-sum-exp: most is the largest so far, sum = Σ exp(logit - most).
-  void (*extend)(int64_t n, const float* bias, float* logits, float* most, float* sum);
   /// Sums of n columns of x [rows, stride], to out.
   void (*column_sums)(int64_t rows, int64_t n, const float* x, int64_t stride, float* out);
-  /// out = exp(logit - normalizer) dy. May be in place.
-  void (*softmax_gradient)(int64_t n, const float* logits, float normalizer, float dy, float* out);
   /// Σ softplus(logit) - target logit.
   float (*sigmoid_loss)(int64_t n, const float* logits, const float* targets);
   /// out = (sigmoid(logit) - target) dy. May be in place.

@@ -1,9 +1,6 @@
 #include "losses.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <vector>
 
 #include "gemm.h"
 #include "loss_table.h"
@@ -79,38 +76,6 @@ void gradients(const OutputLayer& layer, const float* logits, const OutputGradie
 }
 
 }  // namespace
-
-void softmax_loss(const OutputLayer& layer, const int32_t* labels, float* nll, float* normalizer, float* logits) {
-  const int64_t N = layer.rows;
-  std::vector<float> most(static_cast<size_t>(N), -std::numeric_limits<float>::infinity());
-  std::vector<float> sum(static_cast<size_t>(N), 0.0f);
-  for_tiles(layer, logits, [&](const Tile& tile) {
-    fill(layer, tile);
-    parallel_for(N, row_grain(tile.columns), [&](int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; n++) {
-        float* row = tile.logits + n * tile.stride;
-        table().extend(tile.columns, layer.bias + tile.begin, row, &most[static_cast<size_t>(n)], &sum[static_cast<size_t>(n)]);
-        const int64_t place = labels[n] - tile.begin;
-        if (place >= 0 && place < tile.columns) nll[n] = row[place];
-      }
-    });
-  });
-  for (int64_t n = 0; n < N; n++) {
-    const double log_sum = std::log(static_cast<double>(sum[static_cast<size_t>(n)]));
-    const double largest = most[static_cast<size_t>(n)];
-    nll[n] = static_cast<float>(largest - static_cast<double>(nll[n]) + log_sum);
-    normalizer[n] = static_cast<float>(largest + log_sum);
-  }
-}
-
-void softmax_loss_gradient(const OutputLayer& layer, const int32_t* labels, const float* normalizer, const float* logits,
-                           const float* dy, const OutputGradients& to) {
-  gradients(layer, logits, to, [&](int64_t n, const Tile& tile, const float* from, float* out) {
-    table().softmax_gradient(tile.columns, from, normalizer[n], dy[n], out);
-    const int64_t place = labels[n] - tile.begin;
-    if (place >= 0 && place < tile.columns) out[place] -= dy[n];
-  });
-}
 
 void sigmoid_loss(const OutputLayer& layer, const float* targets, float* nll, float* logits) {
   std::fill_n(nll, layer.rows, 0.0f);

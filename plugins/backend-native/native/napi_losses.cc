@@ -1,17 +1,18 @@
+#include "cross_entropy.h"
 #include "losses.h"
 #include "napi_support.h"
 
 namespace rnnx {
 namespace {
 
-OutputLayer take_layer(Call& call) {
+OutputLayer take_layer(Call& call, bool with_bias = true) {
   OutputLayer layer;
   layer.rows = call.size("rows");
   layer.inputs = call.size("inputs");
   layer.outputs = call.size("outputs", 1);
   layer.hidden = call.floats("hidden", layer.rows * layer.inputs);
   layer.weight = call.floats("weight", layer.outputs * layer.inputs);
-  layer.bias = call.floats("bias", layer.outputs);
+  layer.bias = with_bias ? call.floats("bias", layer.outputs) : nullptr;
   return layer;
 }
 
@@ -30,22 +31,25 @@ const int32_t* take_labels(Call& call, const OutputLayer& layer) {
   return labels;
 }
 
+napi_value softmax_memory(Call& call) {
+  const int64_t rows = call.size("rows");
+  return make_number(call.env, static_cast<double>(cross_entropy_memory(rows, call.size("outputs", 1))));
+}
+
 napi_value softmax_forward(Call& call) {
   const OutputLayer layer = take_layer(call);
   const int32_t* labels = take_labels(call, layer);
   float* nll = call.floats("nll", layer.rows);
-  float* normalizer = call.floats("normalizer", layer.rows);
-  softmax_loss(layer, labels, nll, normalizer, call.floats_or_null("logits", layer.rows * layer.outputs));
+  cross_entropy(layer, labels, nll, call.floats_or_null("memory", cross_entropy_memory(layer.rows, layer.outputs)));
   return nullptr;
 }
 
 napi_value softmax_backward(Call& call) {
-  const OutputLayer layer = take_layer(call);
+  const OutputLayer layer = take_layer(call, false);
   const int32_t* labels = take_labels(call, layer);
-  const float* normalizer = call.floats("normalizer", layer.rows);
-  const float* logits = call.floats_or_null("logits", layer.rows * layer.outputs);
+  const float* memory = call.floats("memory", cross_entropy_memory(layer.rows, layer.outputs));
   const float* dy = call.floats("dy", layer.rows);
-  softmax_loss_gradient(layer, labels, normalizer, logits, dy, take_gradients(call, layer));
+  cross_entropy_gradient(layer, labels, memory, dy, take_gradients(call, layer));
   return nullptr;
 }
 
@@ -69,6 +73,7 @@ napi_value sigmoid_backward(Call& call) {
 }  // namespace
 
 void register_losses(napi_env env, napi_value exports) {
+  define(env, exports, "softmaxLossMemory", softmax_memory);
   define(env, exports, "softmaxLoss", softmax_forward);
   define(env, exports, "softmaxLossGradient", softmax_backward);
   define(env, exports, "sigmoidLoss", sigmoid_forward);

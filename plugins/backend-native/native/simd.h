@@ -136,9 +136,11 @@ RNNX_INLINE float sum_lanes(vf x) {
 
 /// Largest lane; NaN lanes are not looked for.
 RNNX_INLINE float max_lanes(vf x) {
-  float most = x[0];
-  for (int i = 1; i < width; i++) most = x[i] > most ? x[i] : most;
-  return most;
+  float lane[width];
+  std::memcpy(lane, &x, sizeof x);
+  for (int half = width / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) lane[i] = lane[i + half] > lane[i] ? lane[i + half] : lane[i];
+  return lane[0];
 }
 
 }  // namespace rnnx::RNNX_ISA

@@ -52,6 +52,7 @@ const needed: readonly (keyof Addon)[] = [
   'philoxUniforms',
   'softmaxLoss',
   'softmaxLossGradient',
+  'softmaxLossMemory',
   'sumSquares',
   'threadCount',
   'unary',

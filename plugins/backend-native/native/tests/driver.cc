@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "cross_entropy.h"
 #include "dispatch.h"
 #include "gemm.h"
 #include "losses.h"
@@ -82,17 +83,35 @@ void losses(Draws& draws) {
   const rnnx::OutputLayer layer = {N, H, V, hidden.data(), weight.data(), bias.data()};
   std::vector<int32_t> labels(static_cast<size_t>(N));
   for (int32_t& each : labels) each = static_cast<int32_t>(draws.whole(0, V - 1));
-  Floats nll(static_cast<size_t>(N)), again = nll, normalizer = nll, logits(static_cast<size_t>(N * V));
-  rnnx::softmax_loss(layer, labels.data(), nll.data(), normalizer.data(), logits.data());
-  rnnx::softmax_loss(layer, labels.data(), again.data(), normalizer.data(), nullptr);
-  check(nll == again, "loss with and without logits kept");
+  Floats nll(static_cast<size_t>(N)), again = nll, logits(static_cast<size_t>(N * V));
+  Floats memory(static_cast<size_t>(rnnx::cross_entropy_memory(N, V)));
+  rnnx::cross_entropy(layer, labels.data(), nll.data(), memory.data());
+  rnnx::cross_entropy(layer, labels.data(), again.data(), nullptr);
+  check(nll == again, "loss with and without memory for the gradient");
   Floats dh(static_cast<size_t>(N * H)), dw(static_cast<size_t>(V * H)), db(static_cast<size_t>(V));
   Floats dh2 = dh, dw2 = dw, db2 = db;
-  rnnx::softmax_loss_gradient(layer, labels.data(), normalizer.data(), logits.data(), dy.data(),
-                              {dh.data(), dw.data(), db.data()});
-  rnnx::softmax_loss_gradient(layer, labels.data(), normalizer.data(), nullptr, dy.data(),
-                              {dh2.data(), dw2.data(), db2.data()});
-  check(dh == dh2 && dw == dw2 && db == db2, "gradient with and without logits kept");
+  rnnx::cross_entropy_gradient(layer, labels.data(), memory.data(), dy.data(), {dh.data(), dw.data(), db.data()});
+  rnnx::cross_entropy_gradient(layer, labels.data(), memory.data(), dy.data(), {dh2.data(), nullptr, nullptr});
+  rnnx::cross_entropy_gradient(layer, labels.data(), memory.data(), dy.data(), {nullptr, dw2.data(), db2.data()});
+  check(dh == dh2 && dw == dw2 && db == db2, "gradients together and apart");
+  for (int64_t v = 0; v < V; v++) {
+    // The gradient of the bias, from logits of our own.
+    double sum = 0, size = 0;
+    for (int64_t n = 0; n < N; n++) {
+      double normalizer = 0, own = 0;
+      for (int64_t u = 0; u < V; u++) {
+        double logit = bias[static_cast<size_t>(u)];
+        for (int64_t i = 0; i < H; i++)
+          logit += static_cast<double>(hidden[static_cast<size_t>(n * H + i)]) * weight[static_cast<size_t>(u * H + i)];
+        normalizer += std::exp(logit);
+        if (u == v) own = std::exp(logit);
+      }
+      sum += dy[static_cast<size_t>(n)] * (own / normalizer - (labels[static_cast<size_t>(n)] == v ? 1 : 0));
+      size += std::fabs(dy[static_cast<size_t>(n)]);
+    }
+    check(close(db[static_cast<size_t>(v)], sum, size), "gradient of the bias");
+    if (v >= 4) break;
+  }
   const Floats targets = draws.floats(N * V);
   rnnx::sigmoid_loss(layer, targets.data(), nll.data(), logits.data());
   rnnx::sigmoid_loss_gradient(layer, targets.data(), logits.data(), dy.data(), {dh.data(), nullptr, db.data()});

@@ -75,7 +75,10 @@ export interface SequenceAddon {
 
 /** An output layer with its loss: hidden `[rows, inputs]`, weight `[outputs, inputs]`, bias `[outputs]`. */
 export interface OutputAddon {
-  /** Fills `nll` and `normalizer` (log of the sum of exponentials), and `logits` `[rows, outputs]` where they are wanted. */
+  /** Floats that a forward pass for training keeps for its backward pass. */
+  softmaxLossMemory(rows: number, outputs: number): number;
+
+  /** Fills `nll`; keeps nothing where `memory` is null. */
   softmaxLoss(
     rows: number,
     inputs: number,
@@ -85,21 +88,18 @@ export interface OutputAddon {
     bias: Float32Array,
     labels: Int32Array,
     nll: Float32Array,
-    normalizer: Float32Array,
-    logits: Float32Array | null,
+    memory: Float32Array | null,
   ): void;
 
-  /** Fills the gradients that are not null from the gradient `dy` of each nll; without `logits` it makes them again. */
+  /** Fills the gradients that are not null from the gradient `dy` of each nll. */
   softmaxLossGradient(
     rows: number,
     inputs: number,
     outputs: number,
     hidden: Float32Array,
     weight: Float32Array,
-    bias: Float32Array,
     labels: Int32Array,
-    normalizer: Float32Array,
-    logits: Float32Array | null,
+    memory: Float32Array,
     dy: Float32Array,
     hiddenGradient: Float32Array | null,
     weightGradient: Float32Array | null,

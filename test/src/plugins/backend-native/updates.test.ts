@@ -142,7 +142,8 @@ describe('updates in place', () => {
 
   it('change large tensors in place, and none whose values another tensor or the caller has', async () => {
     const optimizer = createOptimizer(optimizers.sgd!);
-    const weights = { mine: tf.zeros([2000]), cloned: tf.zeros([2000]), given: tf.tensor1d(new Float32Array(2000)) };
+    const zeros = () => tf.fill([2000], 0);
+    const weights = { mine: zeros(), cloned: zeros(), given: tf.tensor1d(new Float32Array(2000)) };
     const clone = weights.cloned.clone();
     const part = weights.cloned.slice([5], [1500]);
     const gradients = { mine: tf.ones([2000]), cloned: tf.ones([2000]), given: tf.ones([2000]) };

@@ -141,12 +141,13 @@ function softmaxLoss(addon: Addon): number {
     const of = layer(i % 6 === 0 ? draws.whole(2049, 4500) : draws.whole(1, 70));
     const { rows, inputs, outputs, hidden, weight, bias, dy } = of;
     const labels = Int32Array.from({ length: rows }, () => draws.whole(0, outputs - 1));
-    const [nll, normalizer] = [new Float32Array(rows), new Float32Array(rows)];
-    const logits = draws.chance(0.5) ? new Float32Array(rows * outputs) : null;
+    const nll = new Float32Array(rows);
+    // Filled, so that what is read before it was written shows.
+    const memory = new Float32Array(addon.softmaxLossMemory(rows, outputs)).fill(NaN);
     const gradients = outputsOf(of);
-    const args = [rows, inputs, outputs, hidden, weight, bias, labels] as const;
-    addon.softmaxLoss(...args, nll, normalizer, logits);
-    addon.softmaxLossGradient(...args, normalizer, logits, dy, ...gradients);
+    const sizes = [rows, inputs, outputs] as const;
+    addon.softmaxLoss(...sizes, hidden, weight, bias, labels, nll, memory);
+    addon.softmaxLossGradient(...sizes, hidden, weight, labels, memory, dy, ...gradients);
     const dLogits = logitsOf(of).map((row, n) => {
       const most = Math.max(...row);
       const normal = most + Math.log(row.reduce((sum, x) => sum + Math.exp(x - most), 0));

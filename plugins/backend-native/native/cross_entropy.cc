@@ -1,0 +1,199 @@
+#include "cross_entropy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cross_entropy_table.h"
+#include "gemm.h"
+#include "parallel.h"
+
+namespace rnnx {
+namespace {
+
+/// Floats between the parts of a block of memory: whole cache lines.
+constexpr int64_t line = 16;
+/// Row tiles in a piece of work.
+constexpr int64_t piece_tiles = 64;
+/// Columns of logits that the gradient works on together, a multiple of the blocks of k in products. Part of the results'
+/// definition, since the gradient of hidden adds up tile by tile.
+constexpr int64_t tile_columns = 1152;
+/// Multiplications below which it does not pay to wake another thread.
+constexpr int64_t worthwhile = 1 << 17;
+
+const CrossEntropyTable& table() { return RNNX_TABLE(cross_entropy_table); }
+
+int64_t lines(int64_t floats) { return (floats + line - 1) / line * line; }
+
+int64_t parts(int64_t total, int64_t most) { return (total + most - 1) / most; }
+
+/// Grain of a loop whose pieces take so many multiplications each.
+int64_t grain(int64_t multiplications) { return 1 + worthwhile / std::max<int64_t>(1, multiplications); }
+
+/// Takes one part of a block after another.
+struct Cutter {
+  float* next;
+  float* take(int64_t floats) {
+    float* part = next;
+    next += lines(floats);
+    return part;
+  }
+};
+
+struct Shape {
+  Shape(int64_t rows, int64_t outputs)
+      : rows(rows), width(panel_width()), panels(panel_count(outputs)), groups(parts(panels, exponential_panels)) {}
+  int64_t rows;
+  int64_t width;
+  int64_t panels;
+  int64_t groups;
+  /// Floats of one panel.
+  int64_t panel() const { return rows * width; }
+  int64_t group_size(int64_t group) const { return std::min(exponential_panels, panels - group * exponential_panels); }
+};
+
+/// What the loss leaves to its gradient.
+struct Kept {
+  Kept(const Shape& shape, const float* memory) {
+    // Arrays of JavaScript begin anywhere; a vector should not straddle two cache lines.
+    const auto address = reinterpret_cast<uintptr_t>(memory);
+    Cutter cut = {const_cast<float*>(memory) + (0 - address) % (line * sizeof(float)) / sizeof(float)};
+    exponentials = cut.take(shape.panels * shape.panel());
+    references = cut.take(shape.groups * shape.rows);
+    normalizer = cut.take(shape.rows);
+  }
+  float* exponentials;  // in panels
+  float* references;    // [groups][rows]
+  float* normalizer;    // [rows]
+};
+
+}  // namespace
+
+int64_t cross_entropy_memory(int64_t rows, int64_t outputs) {
+  const Shape shape(rows, outputs);
+  return lines(shape.panels * shape.panel()) + lines(shape.groups * rows) + lines(rows) + line;
+}
+
+void cross_entropy(const OutputLayer& layer, const int32_t* labels, float* nll, float* memory) {
+  const int64_t N = layer.rows, H = layer.inputs, V = layer.outputs;
+  if (N <= 0) return;
+  const Shape shape(N, V);
+  Cutter cut = {scratch(Scratch::loss, lines(packed_a_floats(N, H)) + lines(shape.panels * shape.width) +
+                                           2 * lines(shape.groups * N) + 3 * lines(N))};
+  float* packed = cut.take(packed_a_floats(N, H));
+  float* bias = cut.take(shape.panels * shape.width);
+  float* sums = cut.take(shape.groups * N);
+  float* largest = cut.take(N);
+  float* totals = cut.take(N);
+  float* references = cut.take(shape.groups * N);
+  float* normalizer = cut.take(N);
+  float* exponentials = nullptr;
+  if (memory) {
+    const Kept kept(shape, memory);
+    exponentials = kept.exponentials;
+    references = kept.references;
+    normalizer = kept.normalizer;
+  }
+  // Columns that are not there have exponentials of zero.
+  std::copy_n(layer.bias, V, bias);
+  std::fill(bias + V, bias + shape.panels * shape.width, -std::numeric_limits<float>::infinity());
+  pack_a(false, N, H, layer.hidden, H, packed);
+
+  const int64_t tiles = row_tiles(N);
+  const int64_t chunks = parts(tiles, piece_tiles);
+  const int64_t work = std::min(N, piece_tiles * tile_row(N, 1)) * exponential_panels * shape.width * (H + 32);
+  parallel_for(chunks * shape.groups, grain(work), [&](int64_t begin, int64_t end) {
+    float* local = exponentials ? nullptr : scratch(Scratch::loss_panels, exponential_panels * shape.panel());
+    for (int64_t piece = begin; piece < end; piece++) {
+      const int64_t chunk = piece / shape.groups, group = piece % shape.groups;
+      const int64_t tile_begin = chunk * piece_tiles, tile_end = std::min(tiles, tile_begin + piece_tiles);
+      const int64_t row_begin = tile_row(N, tile_begin), row_end = tile_end == tiles ? N : tile_row(N, tile_end);
+      const int64_t first = group * exponential_panels, count = shape.group_size(group);
+      float* to = exponentials ? exponentials + first * shape.panel() : local;
+      gemm_to_panels(N, H, packed, tile_begin, tile_end, true, V, layer.weight, H, first, first + count, to);
+      for (int64_t n = row_begin; n < row_end; n++) {
+        const int64_t place = labels[n] - first * shape.width;
+        if (place >= 0 && place < count * shape.width)
+          nll[n] = to[place / shape.width * shape.panel() + n * shape.width + place % shape.width] + bias[labels[n]];
+      }
+      table().exponentials(row_end - row_begin, count, shape.panel(), bias + first * shape.width,
+                           to + row_begin * shape.width, references + group * N + row_begin, sums + group * N + row_begin);
+    }
+  });
+  table().merge(N, shape.groups, references, sums, largest, totals);
+  for (int64_t n = 0; n < N; n++) {
+    const double log_sum = std::log(static_cast<double>(totals[n]));
+    nll[n] = static_cast<float>(static_cast<double>(largest[n]) - static_cast<double>(nll[n]) + log_sum);
+    normalizer[n] = static_cast<float>(static_cast<double>(largest[n]) + log_sum);
+  }
+}
+
+void cross_entropy_gradient(const OutputLayer& layer, const int32_t* labels, const float* memory, const float* dy,
+                            const OutputGradients& to) {
+  const int64_t N = layer.rows, H = layer.inputs, V = layer.outputs;
+  if (N <= 0) {
+    if (to.weight) std::fill_n(to.weight, V * H, 0.0f);
+    if (to.bias) std::fill_n(to.bias, V, 0.0f);
+    return;
+  }
+  const Shape shape(N, V);
+  const Kept kept(shape, memory);
+  const int64_t width = shape.width, tile_panels = std::min(shape.panels, tile_columns / width);
+  Cutter cut = {scratch(Scratch::loss, lines(packed_b_floats(N, H)) + lines(packed_b_floats(tile_panels * width, H)) +
+                                           lines(tile_panels * shape.panel()) + lines(shape.groups * N) +
+                                           lines(tile_panels * width))};
+  float* packed_hidden = cut.take(packed_b_floats(N, H));
+  float* packed_weight = cut.take(packed_b_floats(tile_panels * width, H));
+  float* scaled = cut.take(tile_panels * shape.panel());
+  float* factors = cut.take(shape.groups * N);
+  float* sums = cut.take(tile_panels * width);
+  parallel_for(shape.groups, grain(N * 32), [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; g++)
+      table().factors(N, kept.references + g * N, kept.normalizer, dy, factors + g * N);
+  });
+  PackedB hidden = {};
+  if (to.weight) hidden = pack_b_into(packed_hidden, false, N, H, layer.hidden, H);
+  const int64_t input_groups = parts(panel_count(H), exponential_panels);
+  const auto input_end = [&](int64_t group) { return std::min(panel_count(H), (group + 1) * exponential_panels); };
+
+  for (int64_t first = 0; first < shape.panels; first += tile_panels) {
+    const int64_t count = std::min(tile_panels, shape.panels - first);
+    const int64_t column = first * width, columns = std::min(count * width, V - column);
+    parallel_for(count, grain(shape.panel()), [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; p++)
+        table().scale(N, kept.exponentials + (first + p) * shape.panel(),
+                      factors + (first + p) / exponential_panels * N, scaled + p * shape.panel(), sums + p * width);
+    });
+    for (int64_t n = 0; n < N; n++) {
+      const int64_t place = labels[n] - column;
+      if (place < 0 || place >= columns) continue;
+      scaled[place / width * shape.panel() + n * width + place % width] -= dy[n];
+      sums[place] -= dy[n];
+    }
+    if (to.bias) std::copy_n(sums, columns, to.bias + column);
+    if (to.weight)
+      parallel_for(count * input_groups, grain(shape.panel() * exponential_panels * width), [&](int64_t begin, int64_t end) {
+        for (int64_t piece = begin; piece < end; piece++) {
+          const int64_t p = piece / input_groups, group = piece % input_groups;
+          gemm_of_panel(scaled + p * shape.panel(), std::min(width, columns - p * width), hidden,
+                        group * exponential_panels, input_end(group), to.weight + (column + p * width) * H, H);
+        }
+      });
+    if (to.hidden) {
+      const PackedB weight = pack_b_into(packed_weight, false, columns, H, layer.weight + column * H, H);
+      // Few tiles of rows a piece: their part of the logits stays in the second cache with a group of the weight's panels.
+      constexpr int64_t few = 4;
+      const int64_t tiles = row_tiles(N);
+      parallel_for(parts(tiles, few) * input_groups, grain(few * tile_row(N, 1) * columns * exponential_panels * width),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t piece = begin; piece < end; piece++) {
+                       const int64_t chunk = piece / input_groups, group = piece % input_groups;
+                       gemm_from_panels(N, scaled, chunk * few, std::min(tiles, (chunk + 1) * few), weight,
+                                        group * exponential_panels, input_end(group), to.hidden, H, first > 0);
+                     }
+                   });
+    }
+  }
+}
+
+}  // namespace rnnx
