@@ -110,6 +110,7 @@ export class RunFolder {
         this.#appendMetrics(event);
         this.#events?.scalars(event.globalStep, {
           'step/loss': event.loss,
+          'step/metric': event.metric,
           'step/gradient_norm': event.gradientNorm,
           'step/learning_rate': event.learningRate,
           'step/tokens_per_second': event.tokensPerSecond,

@@ -40,7 +40,7 @@ export const categorical: Likelihood = {
         'RNNX_OPTION_CONFLICT',
         'A categorical output layer cannot take a hidden state with a variance',
         {
-          got: 'a cell that carries moments, on a language model',
+          got: 'a cell that carries moments, where words or classes are predicted',
           expected: 'a Bernoulli or Gaussian task',
           remedy: 'take another cell, or a data set of frames',
         },

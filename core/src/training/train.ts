@@ -149,6 +149,8 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
         return;
       }
       requireFinite('validation metric', valid.metric, `after epoch ${epoch}`);
+      // An error rate is finite whatever the probabilities became.
+      requireFinite('validation NLL', valid.nll, `after epoch ${epoch}`);
       const { epochNll, epochErrors, epochCount } = progress;
       const train = toScore({ nll: epochNll, errors: epochErrors, count: epochCount }, model.task);
       const { learningRate } = progress;

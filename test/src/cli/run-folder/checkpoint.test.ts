@@ -40,6 +40,13 @@ describe('checkpoints', () => {
     expect(Object.is(back.tensors['parameters/output/bias']!.data[1], -0)).to.equal(true);
   });
 
+  it('from before errors were counted have none', async () => {
+    const { epochErrors: _, ...old } = { ...progress, history: [] };
+    const metadata = { format: 'rnnx-checkpoint/1', progress: JSON.stringify(old) };
+    writeFileSync(checkpointPath(folder.path, 'last'), encodeSafetensors({ tensors: {}, metadata }));
+    expect((await readCheckpoint(folder.path, 'last')).progress.epochErrors).to.equal(0);
+  });
+
   it('replace the earlier one and leave nothing else behind', async () => {
     await writeCheckpoint(folder.path, 'last', snapshot);
     await writeCheckpoint(folder.path, 'last', { ...snapshot, progress: { ...progress, step: 4 } });
@@ -81,6 +88,11 @@ describe('checkpoints', () => {
       'a wrong rate',
       { format: 'rnnx-checkpoint/1', progress: JSON.stringify({ ...progress, history: [], learningRate: null }) },
       /learningRate null/,
+    ],
+    [
+      'a wrong count of errors',
+      { format: 'rnnx-checkpoint/1', progress: JSON.stringify({ ...progress, history: [], epochErrors: 'few' }) },
+      /epochErrors "few"/,
     ],
   ];
   for (const [what, metadata, got] of damaged)

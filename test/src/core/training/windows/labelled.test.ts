@@ -242,4 +242,21 @@ describe('training a classifier', () => {
     expect(sizes).to.deep.equal(Array(6).fill(8));
     expect(epoch!.train.count).to.equal(48);
   });
+
+  it('stops where the probabilities are no numbers, though an error rate is finite', async () => {
+    const setUp = run();
+    const score = setUp.model.score.bind(setUp.model);
+    setUp.model.score = (...args) => {
+      const result = score(...args);
+      return { ...result, nll: tf.tidy(() => tf.mul(result.nll, Number.NaN)) as tf.Scalar };
+    };
+    let error: unknown;
+    try {
+      await collect(train(setUp));
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).to.be.instanceOf(RnnxError).with.property('code', 'RNNX_NONFINITE');
+    expect((error as RnnxError).message).to.match(/validation NLL became NaN after epoch 1/);
+  });
 });
