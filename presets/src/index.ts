@@ -1,3 +1,4 @@
+import { rbnReader, readerDemo } from './attentive-reader.js';
 import { iclrPtb } from './iclr-ptb.js';
 import { iclrWikiText2 } from './iclr-wikitext-2.js';
 import { music } from './music.js';
@@ -22,6 +23,8 @@ export const presets: readonly Preset[] = [
   ...rbnMnist,
   ...rbnPtbChar,
   ...rbnText8,
+  ...rbnReader,
+  readerDemo,
   ...music,
 ];
 

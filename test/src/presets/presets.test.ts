@@ -18,7 +18,7 @@ describe('presets', () => {
   });
 
   it('are found by paper, table after table', () => {
-    expect(papers.map((key) => presetsOfPaper(key).length)).to.deep.equal([72, 26, 7, 40]);
+    expect(papers.map((key) => presetsOfPaper(key).length)).to.deep.equal([72, 26, 10, 40]);
     expect(new Set(presetsOfPaper('noisin').map(({ paper }) => paper!.table))).to.deep.equal(
       new Set(['Table 1', 'Table 2']),
     );
@@ -94,6 +94,10 @@ describe('presets', () => {
     }
   });
 
+  // 65,829 words, 600 markers; two LSTM with first states, four squares and a vector of attention, the output.
+  const readerParameters =
+    65_829 * 240 + 2 * (960 * (240 + 240) + 960 + 2 * 240) + 4 * 240 * 240 + 240 + 600 * 240 + 600;
+
   // Counted by hand from the equations of the cells.
   const counts: Readonly<Record<string, number>> = {
     'noisin-wikitext-2-medium': 33_278 * 650 + 33_278 + 2 * (4 * 650 * (650 + 650) + 4 * 650),
@@ -104,6 +108,9 @@ describe('presets', () => {
     'rbn-mnist-bn-lstm': 400 * (1 + 100) + 400 + 10 * 100 + 10 + 2 * 100 + 2 * 400 + 2 * 100,
     'rbn-ptb-char-lstm': 50 * 50 + 4000 * (50 + 1000) + 4000 + 50 * 1000 + 50 + 2 * 1000,
     'rbn-text8-bn-lstm': 27 * 27 + 8000 * (27 + 2000) + 8000 + 27 * 2000 + 27 + 2 * 2000 + 2 * 8000 + 2 * 2000,
+    'rbn-reader-lstm': readerParameters,
+    'rbn-reader-bn-lstm': readerParameters + 2 * (2 * 960 + 2 * 240),
+    'rbn-reader-bn-everywhere': readerParameters + 2 * (2 * 960 + 2 * 240) + 4 * 2 * 240,
     'music-jsb-rnn': 200 * (88 + 200) + 200 + 88 * 200 + 88 + 200,
     'music-jsb-fd': 400 * (88 + 400) + 400 + 88 * 400 + 88 + 400,
     'music-muse-data-do': 600 * (88 + 600) + 600 + 88 * 600 + 88 + 600,

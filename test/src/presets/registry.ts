@@ -19,6 +19,7 @@ import { plugins as noisin } from '@rnnx/noisin';
 import { type Preset, presets } from '@rnnx/presets';
 import { plugins as tikhonov } from '@rnnx/tikhonov';
 import { plugins as weightNoise } from '@rnnx/weight-noise';
+import { clozeTask } from '../support/cloze.js';
 import { wordTask } from '../support/models.js';
 
 export const registry = new PluginRegistry([
@@ -58,6 +59,8 @@ const vocabularies: Readonly<Record<string, number>> = {
 function taskOf(dataset: string): Task {
   const size = vocabularies[dataset];
   if (size !== undefined) return wordTask(size);
+  if (dataset === 'cnn-qa') return clozeTask({ vocabulary: 65_829, answers: 600 });
+  if (dataset === 'synthetic-cloze') return clozeTask({ vocabulary: 16, answers: 5 });
   if (dataset !== 'sequential-mnist')
     return { kind: 'frames', size: 88, likelihood: 'bernoulli', metric: 'nll-per-step' };
   return { kind: 'classification', size: 1, classes: [...'0123456789'], metric: 'error-rate' };
