@@ -11,6 +11,7 @@ import {
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { readGolden } from '../../support/golden.js';
 import { smallModel, testRegistry, tokenBatch } from '../../support/models.js';
 import { onNative } from '../../support/native.js';
 import { relativeError } from '../../support/reference-model.js';
@@ -243,6 +244,54 @@ describe('classification of sequences', () => {
     });
     refused(() => frames.score(weights, data(), frames.initialState(batch), pass));
   });
+});
+
+interface Golden {
+  readonly cell: 'lstm' | 'gru';
+  readonly sizes: { D: number; H: number; T: number; B: number; L: number; C: number };
+  readonly lengths: number[];
+  readonly inputs: number[];
+  readonly labels: number[];
+  readonly weights: Record<string, number[]>;
+  readonly nll: number;
+  readonly errors: number;
+  readonly gradients: Record<string, number[]>;
+}
+
+describe('classification from learned first states against PyTorch', () => {
+  for (const { cell, sizes, lengths, ...golden } of readGolden<{ cases: Golden[] }>('classifier.json').cases)
+    it(cell, async () => {
+      const { D, H, T, B, L, C } = sizes;
+      const config = { ...smallModel, cell, layers: L, hiddenSize: H, tied: false, initialState: 'learned' } as const;
+      const model = createSequenceModel({
+        config,
+        task: { ...task, size: D, classes: Array.from({ length: C }, (_, i) => `${i}`) },
+        cell: testRegistry().create('cell', cell),
+        regularizers: [],
+      });
+      expect(model.specs.map(({ name }) => name)).to.have.members(Object.keys(golden.weights));
+      const weights = Object.fromEntries(
+        model.specs.map(({ name, shape }) => [name, tf.tensor(golden.weights[name]!, [...shape])]),
+      );
+      const mask = Float32Array.from({ length: T * B }, (_, i) => Number(Math.floor(i / B) < lengths[i % B]!));
+      const batch: LabelledMinibatch = {
+        kind: 'labelled',
+        steps: T,
+        batch: B,
+        // What PyTorch's packing leaves out is no part of the result.
+        inputs: Float32Array.from(golden.inputs),
+        mask,
+        ends: Int32Array.from(lengths, (length) => length - 1),
+        labels: Int32Array.from(golden.labels),
+      };
+      const state = model.initialState(B);
+      const result = model.lossAndGradients(weights, batch, state, 1, pass);
+      expect(relativeError(await result.nll.data(), [golden.nll]), 'nll').to.be.below(1e-5);
+      expect((await result.errors!.data())[0]).to.equal(golden.errors);
+      for (const [name, gradient] of Object.entries(result.gradients))
+        expect(relativeError(await gradient.data(), golden.gradients[name]!), name).to.be.below(1e-5);
+      tf.dispose([weights, state, result] as never);
+    });
 });
 
 describe('classification on the native backend', () => {
