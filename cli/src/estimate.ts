@@ -74,9 +74,10 @@ export async function estimateRun(
     1,
     Math.floor((trialSeconds * (await flopsPerSecond(full.batch, model))) / (perRow * full.batch)),
   );
-  const trial = trainingWindows(train, model.task, { ...options, bptt: Math.min(training.bptt, steps) }, rng).at(
-    0,
-  ).batch;
+  // Such sequences are never cut.
+  const whole = train.kind === 'labelled' || train.kind === 'cloze';
+  const bptt = whole ? training.bptt : Math.min(training.bptt, steps);
+  const trial = trainingWindows(train, model.task, { ...options, bptt }, rng).at(0).batch;
   const copies = model.monteCarlo.train;
   const weights = model.initialize(rng);
   try {
