@@ -31,10 +31,10 @@ describe('the estimate of sequences that are read whole', () => {
 
   it('is made of labelled sequences', async function () {
     this.timeout(20_000);
-    const sequences = Array.from({ length: 50 }, () => new Float32Array(40));
+    const sequences = Array.from({ length: 50 }, () => new Float32Array(200));
     const split = { kind: 'labelled', sequences, labels: new Int32Array(50) } as const;
     const task = { kind: 'classification', size: 1, classes: ['a', 'b'], metric: 'error-rate' } as const;
     const dataset = { name: 'x', task, splits: { train: split, valid: split, test: split }, notes: ['made here'] };
-    expect((await estimated(dataset, 40)).seconds).to.be.above(0);
+    expect((await estimated(dataset, 200)).seconds).to.be.above(0);
   });
 });
