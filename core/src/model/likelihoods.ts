@@ -22,6 +22,8 @@ export interface Likelihood {
     targets: tf.Tensor,
     variance?: tf.Tensor2D,
   ): tf.Tensor1D;
+  /** The same from η `[N, O]`, where that is no detour. */
+  ofParameters?(eta: tf.Tensor2D, targets: tf.Tensor): tf.Tensor1D;
 }
 
 /** η = h Vᵀ + b, `[N, O]`. */
@@ -84,11 +86,8 @@ export const categorical: Likelihood = {
  */
 export const bernoulli: Likelihood = {
   nll: (hidden, weight, bias, targets, variance) =>
-    // log(1 + exp η) = max(η, 0) + log(1 + exp -|η|) does not overflow.
-    elementwise(shrink(naturalParameters(hidden, weight, bias), weight, variance), targets, {
-      nll: (eta, y) => tf.add(tf.sub(tf.relu(eta), tf.mul(eta, y)), tf.log1p(tf.exp(tf.neg(tf.abs(eta))))),
-      mean: (eta) => tf.sigmoid(eta),
-    }),
+    elementwise(shrink(naturalParameters(hidden, weight, bias), weight, variance), targets, bernoulliFamily),
+  ofParameters: (eta, targets) => elementwise(eta, targets, bernoulliFamily),
 };
 
 const logRootTwoPi = 0.5 * Math.log(2 * Math.PI);
@@ -98,11 +97,8 @@ const logRootTwoPi = 0.5 * Math.log(2 * Math.PI);
  * depend on a variance of η.
  */
 export const gaussian: Likelihood = {
-  nll: (hidden, weight, bias, targets) =>
-    elementwise(naturalParameters(hidden, weight, bias), targets, {
-      nll: (eta, y) => tf.add(tf.mul(tf.square(tf.sub(eta, y)), 0.5), logRootTwoPi),
-      mean: (eta) => eta,
-    }),
+  nll: (hidden, weight, bias, targets) => elementwise(naturalParameters(hidden, weight, bias), targets, gaussianFamily),
+  ofParameters: (eta, targets) => elementwise(eta, targets, gaussianFamily),
 };
 
 export const likelihoods = { categorical, bernoulli, gaussian } as const;
@@ -113,6 +109,17 @@ interface Family {
   /** A'(η), the mean of y. */
   mean(eta: tf.Tensor2D): tf.Tensor2D;
 }
+
+const bernoulliFamily: Family = {
+  // log(1 + exp η) = max(η, 0) + log(1 + exp -|η|) does not overflow.
+  nll: (eta, y) => tf.add(tf.sub(tf.relu(eta), tf.mul(eta, y)), tf.log1p(tf.exp(tf.neg(tf.abs(eta))))),
+  mean: (eta) => tf.sigmoid(eta),
+};
+
+const gaussianFamily: Family = {
+  nll: (eta, y) => tf.add(tf.mul(tf.square(tf.sub(eta, y)), 0.5), logRootTwoPi),
+  mean: (eta) => eta,
+};
 
 /** η / √(1 + π v / 8) with v the variance of η. */
 function shrink(eta: tf.Tensor2D, weight: tf.Tensor2D, variance: tf.Tensor2D | undefined): tf.Tensor2D {

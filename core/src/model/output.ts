@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Weights } from '../contracts/parameters.js';
 import { splitEvenly, unstackSteps } from '../recurrence/pieces.js';
 import type { SitePlan } from '../recurrence/site-plan.js';
+import { steppedProduct } from '../recurrence/stepped-product.js';
 import { type Likelihood, likelihoods, naturalParameters } from './likelihoods.js';
 import type { LabelledMinibatch, Minibatch } from './minibatch.js';
 import type { PassOptions, PassResult } from './model.js';
@@ -26,6 +27,8 @@ export function scoreEveryStep(
   options: PassOptions,
 ): Pick<PassResult, 'nll'> {
   const targets = tileCopies(batch.targets, batch.steps, batch.batch, width, options.copies);
+  const fused = nllOfSteps(top, variance, plan, weights, likelihood, targets);
+  if (fused !== undefined) return { nll: countedSum(fused, batch, options) };
   const weight = outputWeight(plan, weights);
   const nllOf = (w: tf.Tensor2D, x: tf.Tensor, v: tf.Tensor | undefined, y: tf.Tensor) =>
     likelihood.nll(flat(x), w, outputBias(weights), y, v && flat(v));
@@ -36,6 +39,20 @@ export function scoreEveryStep(
     nll = tf.concat(xs.map((x, t) => nllOf(weight[t], x, vs?.[t], ys[t]!)));
   } else nll = nllOf(weight as tf.Tensor2D, top, variance, targets);
   return { nll: countedSum(nll, batch, options) };
+}
+
+/** Nats per prediction, `[T·K·B]`, where the output weight differs from step to step and one kernel multiplies all of them. */
+function nllOfSteps(
+  top: tf.Tensor3D,
+  variance: tf.Tensor3D | undefined,
+  plan: SitePlan,
+  weights: Weights,
+  likelihood: Likelihood,
+  targets: tf.Tensor,
+): tf.Tensor1D | undefined {
+  if (variance !== undefined || likelihood.ofParameters === undefined) return undefined;
+  const product = steppedProduct(plan, 'weights.output', undefined, top, rawOutputWeight(weights), true);
+  return product && likelihood.ofParameters(tf.add(flat(product), outputBias(weights)) as tf.Tensor2D, targets);
 }
 
 /**
@@ -89,7 +106,11 @@ function rowsOf(group: readonly number[], { batch, ends }: LabelledMinibatch, co
 
 /** The output matrices that the steps see, `[O, H]`: one for all, or one a step. */
 export function outputWeight(plan: SitePlan, weights: Weights): tf.Tensor | readonly tf.Tensor[] {
-  return plan.weights('weights.output', undefined, (weights['output/weight'] ?? weights.embedding)!);
+  return plan.weights('weights.output', undefined, rawOutputWeight(weights));
+}
+
+function rawOutputWeight(weights: Weights): tf.Tensor {
+  return (weights['output/weight'] ?? weights.embedding)!;
 }
 
 export function outputBias(weights: Weights): tf.Tensor1D {

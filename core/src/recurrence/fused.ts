@@ -61,6 +61,17 @@ export interface FusedKernels {
   readonly optimizer?: OptimizerKernels;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /**
+   * x_t · W_t for all steps, `[T, B, rows]` to `[T, B, columns]`, or transposed x_t · W_tᵀ, `[T, B, columns]` to
+   * `[T, B, rows]`; W_t is `weight` `[rows, columns]` after the perturbations, of which there is at least one.
+   * Differentiable with respect to every tensor.
+   */
+  steppedProduct?(
+    x: tf.Tensor3D,
+    weight: tf.Tensor2D,
+    perturbations: readonly SteppedPerturbation[],
+    transposed: boolean,
+  ): tf.Tensor3D | undefined;
+  /**
    * -log softmax(h Vᵀ + b) at the labels, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[V, H]` and bias
    * `[V]`; labels int32 `[N]`.
    */

@@ -70,6 +70,11 @@ export class SitePlan {
     return this.#entries.has(place(site, layer));
   }
 
+  /** Whether a value at the site is drawn a step. */
+  differsByStep(site: Site, layer?: number): boolean {
+    return this.#at(site, layer).some((entry) => entry.stepwise);
+  }
+
   /** Applies the site's perturbations to the quantity of all steps, `[T, B, N]`. */
   applyToSequence(site: Site, layer: number, x: tf.Tensor, extra: Omit<StateContext, 't'> = {}): tf.Tensor {
     return this.#apply(site, layer, x, (entry) => (entry.perturbation as Valued).value, { ...extra, t: undefined });
@@ -105,10 +110,10 @@ export class SitePlan {
    * where a `map` is among those.
    */
   steppedWeight(
-    site: 'weights.input' | 'weights.recurrent',
-    layer: number,
+    site: Site,
+    layer: number | undefined,
     weight: tf.Tensor,
-    name: string,
+    name?: string,
   ): { readonly weight: tf.Tensor; readonly perturbations: readonly SteppedPerturbation[] } | undefined {
     let current = weight;
     const perturbations: SteppedPerturbation[] = [];

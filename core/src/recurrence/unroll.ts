@@ -6,6 +6,7 @@ import { fusedKernels } from './fused.js';
 import { splitEvenly, unstackSteps } from './pieces.js';
 import { sharedProduct } from './shared-product.js';
 import type { SitePlan } from './site-plan.js';
+import { steppedProduct } from './stepped-product.js';
 
 export interface UnrolledLayer {
   /** Hidden states as they went on to the next step, `[T, B, H]`. */
@@ -123,18 +124,16 @@ function perturbState(plan: SitePlan, layer: number, t: number, previous: CellSt
 
 /** `x · W_x + b` of all steps, `[T, B, columns]`. */
 function inputProduct(layout: CellLayout, weights: Weights, x: tf.Tensor3D, plan: SitePlan, layer: number): tf.Tensor {
-  const [steps, batch, size] = x.shape;
-  const weight = plan.weights('weights.input', layer, weights[layout.inputWeight]!, layout.inputWeight);
   const perGate = plan.operandsByGate('input', layer, x, [0, layout.gates.length], { t: undefined });
   const operand = perGate === undefined ? plan.applyToSequence('input', layer, x) : x;
-  let product: tf.Tensor;
-  if (perGate !== undefined) {
-    product = byGate(perGate, weight, (operands, w) => timesAll(operands as tf.Tensor3D, w));
-  } else if (Array.isArray(weight)) {
-    product = timesAll(operand as tf.Tensor3D, weight);
-  } else {
-    const flat = tf.matMul(tf.reshape(operand, [steps * batch, size]), weight as tf.Tensor2D);
-    product = tf.reshape(flat, [steps, batch, -1]);
+  const raw = weights[layout.inputWeight]!;
+  let product: tf.Tensor | undefined;
+  let weight: MaybeStepwise = [];
+  if (perGate === undefined) product = steppedProduct(plan, 'weights.input', layer, operand as tf.Tensor3D, raw, false);
+  if (product === undefined) {
+    weight = plan.weights('weights.input', layer, raw, layout.inputWeight);
+    const times = (x: tf.Tensor, w: MaybeStepwise) => timesAll(x as tf.Tensor3D, w);
+    product = perGate === undefined ? times(operand, weight) : byGate(perGate, weight, times);
   }
   if (plan.has('preactivation.input', layer))
     product = plan.applyToSequence('preactivation.input', layer, product, {

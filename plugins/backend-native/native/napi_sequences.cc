@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "napi_support.h"
+#include "napi_values.h"
 #include "parallel.h"
 #include "sequence.h"
 
@@ -19,23 +20,7 @@ struct Perturbations {
   std::vector<Perturbation> sites[static_cast<int>(SequenceSite::count)];
   /// Those at `recurrent` for each gate, where one differs from gate to gate.
   std::vector<Perturbation> gates[4];
-  /// Gradients of values with one column where the site has several: collected wide, added up at the end.
-  struct Wide {
-    std::vector<float> gradient;
-    int64_t rows, columns;
-    float* target;
-  };
-  std::vector<Wide> wide;
-
-  void add_columns() const {
-    for (const Wide& each : wide)
-      for (int64_t r = 0; r < each.rows; r++) {
-        const float* const row = each.gradient.data() + r * each.columns;
-        double sum = 0;
-        for (int64_t j = 0; j < each.columns; j++) sum += static_cast<double>(row[j]);
-        each.target[r] = static_cast<float>(sum);
-      }
-  }
+  WideGradients wide;
 };
 
 Sequence take_sequence(Call& call) {
@@ -45,41 +30,6 @@ Sequence take_sequence(Call& call) {
   s.batch = call.size("batch", 1, most_examples);
   s.units = call.size("units", 1, most_units);
   return s;
-}
-
-using List = std::vector<napi_value>;
-
-/// The elements of an array. Reading them may run JavaScript, which may take memory away from typed arrays: all lists come
-/// before the first pointer into one.
-List take_list(Call& call, const char* name, uint32_t length) {
-  const napi_value list = call.any();
-  bool is_array = false;
-  uint32_t found = 0;
-  if (napi_is_array(call.env, list, &is_array) != napi_ok || !is_array ||
-      napi_get_array_length(call.env, list, &found) != napi_ok || found != length)
-    call.refuse(name, "must be an array with an element a perturbation");
-  List elements(length);
-  for (uint32_t index = 0; index < length; index++)
-    if (napi_get_element(call.env, list, index, &elements[index]) != napi_ok)
-      call.refuse(name, "has an element that cannot be read");
-  return elements;
-}
-
-/// An element: a Float32Array of at least `length` elements, or null where that is allowed.
-float* floats_in(Call& call, napi_value value, const char* name, int64_t length, bool optional) {
-  napi_valuetype type = napi_undefined;
-  napi_typeof(call.env, value, &type);
-  if (optional && (type == napi_null || type == napi_undefined)) return nullptr;
-  bool typed = false;
-  napi_typedarray_type kind = napi_uint8_array;
-  size_t found = 0;
-  void* data = nullptr;
-  if (napi_is_typedarray(call.env, value, &typed) != napi_ok || !typed ||
-      napi_get_typedarray_info(call.env, value, &kind, &found, &data, nullptr, nullptr) != napi_ok ||
-      kind != napi_float32_array)
-    call.refuse(name, "must hold Float32Arrays");
-  if (static_cast<int64_t>(found) < length) call.refuse(name, "has an element that is too short for its shape");
-  return static_cast<float*>(data);
 }
 
 int64_t site_columns(const Sequence& s, SequenceSite site) {
@@ -147,11 +97,8 @@ void link(Sequence& s, const Table& table, Perturbations& all, const std::vector
     const int64_t columns = site_columns(s, e.site);
     Perturbation p{e.kind, values[k], strides_of(e, e.columns), gradients[k], strides_of(e, columns)};
     p.gradient_strides.column = 1;
-    if (p.gradient != nullptr && e.columns != columns) {
-      const int64_t rows = e.steps * e.rows * e.gates;
-      all.wide.push_back({std::vector<float>(static_cast<size_t>(rows * columns)), rows, columns, gradients[k]});
-      p.gradient = all.wide.back().gradient.data();
-    }
+    if (p.gradient != nullptr && e.columns != columns)
+      p.gradient = all.wide.instead_of(p.gradient, e.steps * e.rows * e.gates, columns);
     if (e.site != SequenceSite::recurrent || !gated) {
       all.sites[static_cast<int>(e.site)].push_back(p);
       continue;
@@ -264,7 +211,7 @@ napi_value backward(Call& call) {
   pass.d_initial_hidden = call.floats("dInitialHidden", state);
   pass.d_initial_cell = s.cell == SequenceCell::lstm ? call.floats("dInitialCell", state) : (call.any(), nullptr);
   sequence_backward(pass);
-  perturbations.add_columns();
+  perturbations.wide.add_columns();
   return nullptr;
 }
 
@@ -276,7 +223,7 @@ napi_value weight_values(Call& call) {
   take_backward(call, pass, perturbations);
   if (pass.layout.d_sums < 0) call.refuse("perturbationTable", "has no value at the weights");
   sequence_weight_values(pass);
-  perturbations.add_columns();
+  perturbations.wide.add_columns();
   return nullptr;
 }
 

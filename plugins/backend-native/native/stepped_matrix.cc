@@ -52,6 +52,18 @@ void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64
   });
 }
 
+void stepped_product(const SteppedMatrix& matrix, bool transposed, int64_t steps, int64_t batch, const float* x,
+                     float* y) {
+  const int64_t K = transposed ? matrix.columns : matrix.rows;
+  const int64_t N = transposed ? matrix.rows : matrix.columns;
+  PackedB* const packed = new_packed(K, N);
+  for (int64_t t = 0; t < steps; t++) {
+    pack_stepped(matrix, t, transposed, 1, &packed);
+    gemm_packed(batch, N, K, x + t * batch * K, K, packed, y + t * batch * N, N, false);
+  }
+  free_packed(packed);
+}
+
 void stepped_gradient(const SteppedMatrix& matrix, const SteppedProducts& p, float* d_matrix) {
   const SteppedMatrixTable& table = RNNX_TABLE(stepped_matrix_table);
   const int64_t columns = p.last - p.first;

@@ -34,6 +34,10 @@ RNNX_DECLARE_TABLE(SteppedMatrixTable, stepped_matrix_table)
 /// new_packed(rows, columns / parts); transposed: new_packed(columns / parts, rows)). Runs on all threads.
 void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64_t parts, PackedB* const* packed);
 
+/// y_t = x_t · M_t, or x_t · M_tᵀ transposed, for rows of x side by side, `batch` a step: [steps * batch, rows] to
+/// [steps * batch, columns], or back.
+void stepped_product(const SteppedMatrix& matrix, bool transposed, int64_t steps, int64_t batch, const float* x, float* y);
+
 /// The products y_t = x_t · M_t over which the gradients add up.
 struct SteppedProducts {
   int64_t steps, batch;

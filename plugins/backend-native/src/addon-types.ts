@@ -1,5 +1,5 @@
 import type { OptimizerAddon, RandomAddon, SigmoidLossAddon } from './addon-training-types.js';
-import type { OutputAddon, SequenceAddon } from './fused/addon.js';
+import type { OutputAddon, SequenceAddon, SteppedAddon } from './fused/addon.js';
 
 /**
  * Functions of the addon. They check every argument and throw a TypeError or RangeError with the code
@@ -90,6 +90,7 @@ export interface Addon
     ReduceAddon,
     CopyAddon,
     SequenceAddon,
+    SteppedAddon,
     OutputAddon,
     SigmoidLossAddon,
     OptimizerAddon,

@@ -17,6 +17,7 @@
 #include "parallel.h"
 #include "random.h"
 #include "sequence.h"
+#include "stepped_matrix.h"
 
 namespace {
 
@@ -187,11 +188,36 @@ void sequences(Draws& draws) {
   pass.d_recurrent = d_recurrent.data();
   pass.d_candidate = d_candidate.data();
   pass.d_bias = d_bias.data();
-  Floats d_hidden(static_cast<size_t>(s.batch * s.units)), d_cell = d_hidden;
-  pass.d_initial_hidden = d_hidden.data();
-  pass.d_initial_cell = d_cell.data();
+  Floats d_h0(h0.size()), d_c0(c0.size());
+  pass.d_initial_hidden = d_h0.data();
+  pass.d_initial_cell = d_c0.data();
   rnnx::sequence_backward(pass);
+  if (weights > 0) rnnx::sequence_weight_values(pass);
   check(std::all_of(hidden.begin(), hidden.end(), [](float x) { return !std::isnan(x); }), "sequence");
+}
+
+void stepped(Draws& draws) {
+  const int64_t T = draws.whole(1, 4), B = draws.whole(1, 9), R = draws.whole(1, 150), C = draws.whole(1, 70);
+  const bool transposed = draws.chance();
+  const Floats matrix = draws.floats(R * C), noise = draws.floats(T * R * C), mask = draws.floats(T * C);
+  Floats d_noise(noise.size()), d_mask(mask.size());
+  const bool values = draws.chance();
+  const rnnx::Perturbation both[] = {
+      {rnnx::PerturbationKind::shift, noise.data(), {R * C, C, 1}, values ? d_noise.data() : nullptr, {R * C, C, 1}},
+      {rnnx::PerturbationKind::scale, mask.data(), {C, 0, 1}, values ? d_mask.data() : nullptr, {C, 0, 1}}};
+  const rnnx::SteppedMatrix m = {R, C, matrix.data(), {both, draws.whole(1, 2)}};
+  const Floats left = draws.floats(T * B * R), right = draws.floats(T * B * C);
+  Floats y(static_cast<size_t>(T * B * (transposed ? R : C))), d_matrix(matrix.size());
+  rnnx::stepped_product(m, transposed, T, B, transposed ? right.data() : left.data(), y.data());
+  double sum = 0;
+  for (int64_t k = 0; k < (transposed ? C : R); k++) {
+    const int64_t at = transposed ? k : k * C;
+    const double w = (static_cast<double>(matrix[static_cast<size_t>(at)]) + noise[static_cast<size_t>(at)]) *
+                     (m.chain.count == 2 ? mask[static_cast<size_t>(transposed ? k : 0)] : 1.0f);
+    sum += w * (transposed ? right : left)[static_cast<size_t>(k)];
+  }
+  check(close(y[0], sum, 4.0 * static_cast<double>(R + C)), "stepped product");
+  rnnx::stepped_gradient(m, {T, B, left.data(), R, right.data(), C, 0, C}, values ? nullptr : d_matrix.data());
 }
 
 void loops(Draws& draws) {
@@ -215,7 +241,7 @@ int main(int argc, char** argv) {
       for (int round = 0; round < rounds; round++) {
         // Between calls the number may change under others.
         if (caller == 0) rnnx::set_thread_count(static_cast<int>(draws.whole(1, 4)));
-        for (const auto& part : {products, losses, updates, sequences, loops}) part(draws);
+        for (const auto& part : {products, losses, updates, sequences, stepped, loops}) part(draws);
       }
     });
   for (std::thread& each : callers) each.join();

@@ -73,6 +73,41 @@ export interface SequenceAddon {
   ): void;
 }
 
+/** Products of steps with a matrix that perturbations change from step to step. */
+export interface SteppedAddon {
+  /** y_t = x_t · M_t with M_t [rows, columns], or x_t · M_tᵀ: x [T, B, rows] -> y [T, B, columns], or back. */
+  steppedProduct(
+    transposed: boolean,
+    steps: number,
+    batch: number,
+    rows: number,
+    columns: number,
+    perturbationCount: number,
+    /** `[count, 4]`: kind and the value's shape `[1|T, 1|rows, 1|columns]`. */
+    perturbationTable: Int32Array,
+    values: readonly Float32Array[],
+    matrix: Float32Array,
+    x: Float32Array,
+    y: Float32Array,
+  ): void;
+
+  /** From the gradient dy of x_t · M_t: fills `dMatrix`, and adds to the gradients of values, where these are not null. */
+  steppedProductGradient(
+    steps: number,
+    batch: number,
+    rows: number,
+    columns: number,
+    perturbationCount: number,
+    perturbationTable: Int32Array,
+    values: readonly Float32Array[],
+    gradients: readonly (Float32Array | null)[],
+    matrix: Float32Array,
+    x: Float32Array,
+    dy: Float32Array,
+    dMatrix: Float32Array | null,
+  ): void;
+}
+
 /** An output layer with its loss: hidden `[rows, inputs]`, weight `[outputs, inputs]`, bias `[outputs]`. */
 export interface OutputAddon {
   /** Floats that a forward pass for training keeps for its backward pass. */

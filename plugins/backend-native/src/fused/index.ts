@@ -5,12 +5,14 @@ import { createLinearCrossEntropy } from './cross-entropy.js';
 import { Memory } from './memory.js';
 import { createOptimizerKernels } from './optimizer.js';
 import { createSequence } from './sequence.js';
+import { createSteppedProduct } from './stepped-product.js';
 
 /** What the native backend runs as one kernel. Each has its composed counterpart in core. */
 export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedKernels {
   const store = new Memory(backend);
   return {
     sequence: createSequence(addon, store),
+    steppedProduct: createSteppedProduct(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),
     optimizer: createOptimizerKernels(addon, store),
     fills: {

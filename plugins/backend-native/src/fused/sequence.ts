@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { SequenceAddon } from './addon.js';
 import type { Kept, Memory, Result } from './memory.js';
 import { atWeights, type Geometry, geometryOf, hasCellState, type Parts, partsOf } from './sequence-geometry.js';
-import { noSecondDerivative, toTensor } from './tape.js';
+import { noSecondDerivative, tie, toTensor } from './tape.js';
 
 /**
  * `FusedKernels.sequence` over the addon: one native call runs all steps, another all steps backwards.
@@ -152,16 +152,6 @@ interface Run {
   /** Which of the values stand at the weights. */
   readonly apart: readonly boolean[];
   readonly memory: Kept;
-}
-
-/**
- * At most one number that depends on the values and stands for them among the inputs of an operation. tfjs asks for its
- * gradient after that of the operation, and only where the gradient of a value is wanted.
- */
-function tie(values: readonly tf.Tensor[], gradients: () => tf.Tensor[]): tf.Tensor[] {
-  if (values.length === 0) return [];
-  const op = tf.customGrad(() => ({ value: tf.scalar(0), gradFunc: gradients }));
-  return [op(...values)];
 }
 
 function toTensors(results: Readonly<Record<string, Result>>): Record<string, tf.Tensor2D> {

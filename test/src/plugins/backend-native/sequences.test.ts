@@ -103,6 +103,34 @@ describe('whole sequences as one native kernel', () => {
         1e-5,
       ));
 
+    it(`${cell}: gradients are those of finite differences`, async () => {
+      const perturbations = everywhere(cell, true);
+      const at: SequenceCase = { cell, steps: 3, batch: 2, units: 6, perturbations, seed: 12 };
+      const inputs = sequenceInputs(at);
+      const result = runSequence(at, inputs, true);
+      const { dy: _, ...moving } = inputs;
+      const tensors = tensorsOf(moving);
+      const gradients = [
+        result['d x']!,
+        ...Object.keys(result).flatMap((name) => (/^d (?!x$|first|value)/.test(name) ? [result[name]!] : [])),
+        ...Object.keys(result).flatMap((name) => (name.startsWith('d value') ? [result[name]!] : [])),
+        ...Object.keys(result).flatMap((name) => (name.startsWith('d first') ? [result[name]!] : [])),
+      ];
+      expect(gradients.map(({ shape }) => shape)).to.deep.equal(tensors.map(({ shape }) => shape));
+      for (const [i, tensor] of tensors.entries()) {
+        const direction = tf.sub(createRng(i).uniform(tensor.shape), 0.5);
+        const lossAt = (h: number): number => {
+          const moved = replaceTensor(moving, tensor, tf.add(tensor, tf.mul(direction, h)));
+          return runSequence(at, { ...inputs, ...moved }, true).loss!.dataSync()[0]!;
+        };
+        const h = 0.02;
+        const slope = (8 * (lossAt(h) - lossAt(-h)) - (lossAt(2 * h) - lossAt(-2 * h))) / (12 * h);
+        const expected = (await tf.sum(tf.mul(gradients[i]!, direction)).data())[0]!;
+        // A loss in single precision: differences over 0.02 are good to some 1e-4.
+        expect(slope, `input ${i} [${tensor.shape}]`).to.be.closeTo(expected, 2e-3 * Math.max(0.2, Math.abs(expected)));
+      }
+    });
+
     it(`${cell}: sizes beyond a tile and a thread's share`, () =>
       expectAgreement({ cell, steps: 3, batch: 29, units: 131, perturbations: everywhere(cell), seed: 4 }, 1e-5));
 
@@ -207,6 +235,19 @@ describe('whole sequences as one native kernel', () => {
     expect(() => fusedKernels().sequence!(request)).to.throw(/disposed/);
   });
 });
+
+type Inputs = Omit<ReturnType<typeof sequenceInputs>, 'dy'>;
+
+/** In the order of the gradients. */
+function tensorsOf({ x, weights, values, state }: Inputs): tf.Tensor[] {
+  return [x, ...weights, ...values, ...Object.values(state)];
+}
+
+function replaceTensor({ x, weights, values, state }: Inputs, one: tf.Tensor, by: tf.Tensor): Inputs {
+  const swap = <T extends tf.Tensor>(tensor: T) => (tensor === (one as tf.Tensor) ? (by as T) : tensor);
+  const swapped = Object.entries(state).map(([name, tensor]) => [name, swap(tensor)] as const);
+  return { x: swap(x), weights: weights.map(swap), values: values.map(swap), state: Object.fromEntries(swapped) };
+}
 
 /** A request for the kernel itself; its tensors live until the process ends or the test disposes them. */
 function requestOf(at: SequenceCase): FusedSequenceRequest {

@@ -75,6 +75,13 @@ function sequence() {
   return { cell, gates, sizes, values, recurrent, candidate, memory: () => f(addon.sequenceMemory(...sizes)) };
 }
 
+/** Three steps of two examples through [4, 5] matrices, and two perturbations with their values. */
+function stepped() {
+  const table = Int32Array.of(...[0, 3, 4, draws.pick([1, 5])], ...[1, draws.pick([1, 3]), 1, 5]);
+  const values = () => [f(12 * table[3]!), f(5 * table[5]!)];
+  return { geometry: [3, 2, 4, 5, 2, table], values };
+}
+
 /** [3, 4] and [1, 4] as elementwise functions take them. */
 function broadcast(): Int32Array {
   const shapes = new Int32Array(17);
@@ -145,6 +152,16 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
     const weightResults = [recurrent(), candidate(), cell === 1 ? f(5) : null] as const;
     const results = [f(30 * gates), ...weightResults, f(10), cell === 0 ? f(10) : null] as const;
     return [...sizes, values(), gradients, ...weights, memory(), f(30), ...results];
+  },
+  steppedProduct: () => {
+    const transposed = draws.chance(0.5);
+    const { geometry, values } = stepped();
+    return [transposed, ...geometry, values(), f(20), f(transposed ? 30 : 24), f(transposed ? 24 : 30)];
+  },
+  steppedProductGradient: () => {
+    const { geometry, values } = stepped();
+    const targets = draws.chance(0.5) ? values() : [null, null];
+    return [...geometry, values(), targets, f(20), f(24), f(30), draws.chance(0.5) ? f(20) : null];
   },
   sequenceWeightValues: () => {
     const { sizes, values, recurrent, candidate, memory } = sequence();
