@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { Split, Task } from '../contracts/dataset-provider.js';
 import type { Weights } from '../contracts/parameters.js';
 import type { MonteCarlo, Phase } from '../contracts/regularizer.js';
+import { RnnxError } from '../errors.js';
 import type { EvaluationConfig } from '../experiment/config.js';
-import type { ModelState, SequenceModel } from '../model/model.js';
+import type { ModelState, PassResult, SequenceModel } from '../model/model.js';
 import type { Rng } from '../random/rng.js';
 import type { Score } from './events.js';
 import { evaluationWindows } from './minibatches.js';
@@ -57,6 +58,7 @@ export async function evaluate(
       dispose(state);
       state = result.state;
       pending.push(result.nll, result.errors ?? tf.scalar(0));
+      requireErrors(result, model.task);
       totals.count += window.count;
       if (pending.length === 2 * readEvery || index === plan.length - 1) {
         const stacked = tf.stack(pending);
@@ -96,6 +98,16 @@ export function toScore({ nll: sum, errors = 0, count }: Totals, task: Task): Sc
     case 'error-rate':
       return { nll, metric: (100 * errors) / count, count, errors };
   }
+}
+
+/** Errors: RNNX_SHAPE_MISMATCH where a pass lacks the number of wrong predictions that the task is measured by. */
+export function requireErrors({ errors }: PassResult, task: Task): void {
+  if (errors !== undefined || task.metric !== 'error-rate') return;
+  throw new RnnxError('RNNX_SHAPE_MISMATCH', 'The model does not count its wrong predictions', {
+    got: 'a pass without "errors"',
+    expected: `their number, since the task "${task.kind}" is measured by its error rate`,
+    remedy: 'let lossAndGradients and score return it',
+  });
 }
 
 /** Phase and copies of an evaluation. */

@@ -2,6 +2,7 @@ import type { TrainingConfig } from '../experiment/config.js';
 import type { AnyMinibatch } from '../model/minibatch.js';
 import type { GradientResult, SequenceModel } from '../model/model.js';
 import type { Rng } from '../random/rng.js';
+import { requireErrors } from './evaluate.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { RunState } from './run-state.js';
 import { dispose } from './tensors.js';
@@ -21,7 +22,7 @@ export interface StepInput {
  * One update of the weights, and of the mean of averaged SGD. Nothing in `state` changes where an error comes, but for the
  * weights and slots that a backend updates in place, where the new weights themselves are not finite.
  *
- * Errors: RNNX_NONFINITE.
+ * Errors: RNNX_NONFINITE; RNNX_SHAPE_MISMATCH where the model does not count what its task is measured by.
  *
  * @returns sum of the NLL, wrong predictions (0 where the model does not count them) and norm of the gradient before
  *   clipping
@@ -50,6 +51,7 @@ export async function takeStep(
   const { progress, weights, slots } = state;
   let taken = false;
   try {
+    requireErrors(result, model.task);
     const context = { learningRate: progress.learningRate, step: progress.globalStep + 1 };
     const where = `in epoch ${progress.epoch + 1}, step ${progress.step + 1}`;
     const { clipNorm } = training;

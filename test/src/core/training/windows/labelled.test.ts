@@ -7,6 +7,7 @@ import {
   evaluationWindows,
   type LabelledSplit,
   type NamedRegularizer,
+  type PassResult,
   RnnxError,
   type TrainingRun,
   train,
@@ -258,5 +259,32 @@ describe('training a classifier', () => {
     }
     expect(error).to.be.instanceOf(RnnxError).with.property('code', 'RNNX_NONFINITE');
     expect((error as RnnxError).message).to.match(/validation NLL became NaN after epoch 1/);
+  });
+
+  it('refuses a model that does not count its errors', async () => {
+    const forgetful = (method: 'score' | 'lossAndGradients'): TrainingRun => {
+      const setUp = run();
+      const whole = setUp.model[method].bind(setUp.model) as (...args: unknown[]) => PassResult;
+      Object.assign(setUp.model, {
+        [method]: (...args: unknown[]) => {
+          const { errors, ...rest } = whole(...args);
+          errors!.dispose();
+          return rest;
+        },
+      });
+      return setUp;
+    };
+    const before = tf.memory().numTensors;
+    for (const method of ['score', 'lossAndGradients'] as const) {
+      let error: unknown;
+      try {
+        await collect(train(forgetful(method)));
+      } catch (caught) {
+        error = caught;
+      }
+      expect(error).to.be.instanceOf(RnnxError).with.property('code', 'RNNX_SHAPE_MISMATCH');
+      expect((error as RnnxError).message).to.match(/does not count its wrong predictions/);
+      expect(tf.memory().numTensors).to.equal(before);
+    }
   });
 });
