@@ -1,4 +1,6 @@
 import {
+  type ClozeExample,
+  type ClozeTask,
   type Dataset,
   type DatasetProvider,
   definePlugin,
@@ -54,6 +56,25 @@ function labelled({ length }: AbcOptions, changes: Partial<LabelledSplit> = {}, 
   return {
     name: 'abc',
     task: { kind: 'classification', size: 2, classes, metric: 'error-rate' },
+    splits: { train: split, valid: split, test: split },
+    notes: ['source: nowhere'],
+  };
+}
+
+/** Questions over `a` with the markers `b` and `c`. */
+function questions(
+  { length }: AbcOptions,
+  changes: Partial<ClozeExample> = {},
+  of: Partial<ClozeTask> = {},
+  withReplacement = false,
+): Dataset {
+  const passage = Int32Array.from({ length }, (_, i) => i % 3);
+  const right = { passage, question: Int32Array.of(0, 2), answer: 1 };
+  const split = { kind: 'cloze', examples: [right, { ...right, ...changes }], withReplacement } as const;
+  const { vocabulary } = task;
+  return {
+    name: 'abc',
+    task: { kind: 'cloze', vocabulary, entities: [1, 2], answers: [1, 2], metric: 'error-rate', ...of },
     splits: { train: split, valid: split, test: split },
     notes: ['source: nowhere'],
   };
@@ -144,6 +165,34 @@ const broken: Record<string, { plugin: ReturnType<typeof plugin>; expected: Reco
     plugin: plugin((options) => ({ ...labelled(options), splits: dataset(options).splits })),
     expected: { content: /has tokens, though the task is classification/ },
   },
+  'a question with a token outside the vocabulary': {
+    plugin: plugin((options) => questions(options, { question: Int32Array.of(3) })),
+    expected: { content: /split "train": question 1 has token 3, the vocabulary has 3/ },
+  },
+  'a question without a passage': {
+    plugin: plugin((options) => questions(options, { passage: new Int32Array(0) })),
+    expected: { content: /question 1 is empty or has no passage/ },
+  },
+  'an answer that is none': {
+    plugin: plugin((options) => questions(options, { answer: 0 })),
+    expected: { content: /question 1 has answer 0, which is none/ },
+  },
+  'an entity that is no token': {
+    plugin: plugin((options) => questions(options, {}, { entities: [1, 5] })),
+    expected: { content: /5 is no token, the vocabulary has 3/ },
+  },
+  'answers that change from load to load': {
+    plugin: plugin((options, count) => questions(options, { answer: 1 + (count % 2) })),
+    expected: { 'same-data': /loads other data the second time/ },
+  },
+  'draws that change from load to load': {
+    plugin: plugin((options, count) => questions(options, {}, {}, count % 2 === 1)),
+    expected: { 'same-data': /loads other data the second time/ },
+  },
+  'tokens for a task of questions': {
+    plugin: plugin((options) => ({ ...questions(options), splits: dataset(options).splits })),
+    expected: { content: /has tokens, though the task is cloze questions/ },
+  },
   'other data the second time': {
     plugin: plugin(({ length }, count) => dataset({ length: length + count })),
     expected: { 'same-data': /loads other data the second time/ },
@@ -172,13 +221,14 @@ const broken: Record<string, { plugin: ReturnType<typeof plugin>; expected: Reco
 describe('the contract of data sets', () => {
   it('holds for a right data set', async () => {
     expectBroken(await checkDataset(plugin(dataset), claims), {});
-    expectBroken(
-      await checkDataset(
-        plugin((options) => labelled(options)),
-        claims,
-      ),
-      {},
-    );
+    for (const right of [labelled, questions] as const)
+      expectBroken(
+        await checkDataset(
+          plugin((options) => right(options)),
+          claims,
+        ),
+        {},
+      );
   });
 
   for (const [bug, { plugin: bad, expected }] of Object.entries(broken))
