@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Site } from '../contracts/perturbation.js';
+import type { Normalization, Site } from '../contracts/perturbation.js';
 import type { OptimizerKernels } from '../training/optimizers/kernels.js';
 
 /** A recurrence that backends may know as one kernel for a whole sequence. Equations: the cell's docstring. */
@@ -44,6 +44,22 @@ export interface FusedSequenceRequest {
   readonly perturbations: readonly FusedPerturbation[];
 }
 
+/** A recurrence whose two products, and the readout where the cell has one, are batch-normalised and nothing else. */
+export interface NormalizedSequenceRequest {
+  readonly cell: FusedCell;
+  /** Input product of all steps, neither normalised nor with a bias, `[T, B, G·H]`. */
+  readonly product: tf.Tensor3D;
+  /** Added to the sum of the two normalised products, `[G·H]`. */
+  readonly bias: tf.Tensor1D | undefined;
+  /** As in `FusedSequenceRequest`. */
+  readonly weights: Readonly<Record<string, tf.Tensor>>;
+  /** State before the first step, `[B, H]` each; differentiable. */
+  readonly state: Readonly<Record<string, tf.Tensor2D>>;
+  readonly input: Normalization;
+  readonly recurrent: Normalization;
+  readonly readout: Normalization | undefined;
+}
+
 export interface FusedSequence {
   /** Hidden states after the site `hidden`, `[T, B, H]`; differentiable with respect to every tensor of the request. */
   readonly hidden: tf.Tensor3D;
@@ -60,6 +76,8 @@ export interface FusedKernels {
   readonly fills?: RandomFills;
   readonly optimizer?: OptimizerKernels;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
+  /** Statistics of the minibatch go to each `observe`, all steps at once. */
+  normalizedSequence?(request: NormalizedSequenceRequest): FusedSequence | undefined;
   /**
    * x_t · W_t for all steps, `[T, B, rows]` to `[T, B, columns]`, or transposed x_t · W_tᵀ, `[T, B, columns]` to
    * `[T, B, rows]`; W_t is `weight` `[rows, columns]` after the perturbations, of which there is at least one.

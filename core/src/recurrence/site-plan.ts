@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type MapContext, type Perturbation, type Site, sites } from '../contracts/perturbation.js';
+import { type MapContext, type Normalization, type Perturbation, type Site, sites } from '../contracts/perturbation.js';
 import type { ModelShape } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import { checkPerturbation } from './check-perturbation.js';
@@ -160,6 +160,25 @@ export class SitePlan {
         found.push({ site, kind: perturbation.kind, value: perturbation.value });
       }
     return found;
+  }
+
+  /**
+   * What normalises a layer's two products and its readout, where each is one normalisation and nothing else acts inside the
+   * recurrence; else `undefined`.
+   */
+  normalizations(
+    layer: number,
+  ): (Record<'input' | 'recurrent', Normalization> & { readout?: Normalization }) | undefined {
+    const at = (site: Site) => {
+      const [entry, ...more] = this.#at(site, layer);
+      return entry?.perturbation.kind === 'normalize' && more.length === 0 ? entry.perturbation : undefined;
+    };
+    const [input, recurrent, readout] = [at('preactivation.input'), at('preactivation.recurrent'), at('readout')];
+    const others = recurrenceSites.filter((site) => site !== 'preactivation.recurrent' && site !== 'readout');
+    if (input === undefined || recurrent === undefined || others.some((site) => this.has(site, layer)))
+      return undefined;
+    if (readout === undefined) return this.has('readout', layer) ? undefined : { input, recurrent };
+    return { input, recurrent, readout };
   }
 
   /** The embedding's scale by word type, `[V]`, or `undefined`. */

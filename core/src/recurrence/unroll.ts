@@ -40,9 +40,11 @@ export function unroll(
 ): UnrolledLayer {
   const operand = cell.moments?.input(x, variance);
   const mean = (operand?.mean ?? x) as tf.Tensor3D;
-  const product = inputProduct(layout, weights, mean, plan, layer);
+  const raw = inputProduct(layout, weights, mean, plan, layer);
   const start = begin(state, plan, layer);
-  const fused = runFused(cell, layout, weights, product, start, plan, layer);
+  const normalized = runNormalized(cell, layout, weights, raw.product, start, plan, layer);
+  const product = normalized === undefined ? finishInputProduct(layout, weights, raw, plan, layer) : raw.product;
+  const fused = normalized ?? runFused(cell, layout, weights, product, start, plan, layer);
   if (fused !== undefined)
     return {
       ...fused,
@@ -103,6 +105,37 @@ function runFused(
   return sequence(request) as { hidden: tf.Tensor3D; state: CellState } | undefined;
 }
 
+/** The same where the products are batch-normalised, which is then the kernel's as well. */
+function runNormalized(
+  cell: Cell,
+  layout: CellLayout,
+  weights: Weights,
+  product: tf.Tensor,
+  state: CellState,
+  plan: SitePlan,
+  layer: number,
+): { hidden: tf.Tensor3D; state: CellState } | undefined {
+  const { normalizedSequence } = fusedKernels();
+  if (normalizedSequence === undefined || cell.fused === undefined) return undefined;
+  const normalizations = plan.normalizations(layer);
+  if (normalizations === undefined) return undefined;
+  const perturbed: Record<string, tf.Tensor> = { ...weights };
+  for (const name of layout.recurrentWeights) {
+    const weight = plan.weights('weights.recurrent', layer, weights[name]!, name);
+    if (Array.isArray(weight)) return undefined;
+    perturbed[name] = weight as tf.Tensor;
+  }
+  return normalizedSequence({
+    readout: undefined,
+    ...normalizations,
+    cell: cell.fused,
+    product: product as tf.Tensor3D,
+    bias: layout.inputBias === undefined ? undefined : (weights[layout.inputBias] as tf.Tensor1D),
+    weights: perturbed,
+    state,
+  }) as { hidden: tf.Tensor3D; state: CellState } | undefined;
+}
+
 /** The site `initial`, where the plan says that the state begins here. */
 function begin(state: CellState, plan: SitePlan, layer: number): CellState {
   if (!plan.has('initial', layer)) return state;
@@ -122,25 +155,47 @@ function perturbState(plan: SitePlan, layer: number, t: number, previous: CellSt
   return state as CellState;
 }
 
-/** `x · W_x + b` of all steps, `[T, B, columns]`. */
-function inputProduct(layout: CellLayout, weights: Weights, x: tf.Tensor3D, plan: SitePlan, layer: number): tf.Tensor {
+interface InputProduct {
+  /** `[T, B, columns]`. */
+  readonly product: tf.Tensor;
+  readonly operand: tf.Tensor;
+  /** Absent where it differs from step to step. */
+  readonly weight: tf.Tensor | undefined;
+}
+
+/** `x · W_x` of all steps, before the site `preactivation.input`. */
+function inputProduct(
+  layout: CellLayout,
+  weights: Weights,
+  x: tf.Tensor3D,
+  plan: SitePlan,
+  layer: number,
+): InputProduct {
   const perGate = plan.operandsByGate('input', layer, x, [0, layout.gates.length], { t: undefined });
   const operand = perGate === undefined ? plan.applyToSequence('input', layer, x) : x;
   const raw = weights[layout.inputWeight]!;
-  let product: tf.Tensor | undefined;
-  let weight: MaybeStepwise = [];
-  if (perGate === undefined) product = steppedProduct(plan, 'weights.input', layer, operand as tf.Tensor3D, raw, false);
-  if (product === undefined) {
-    weight = plan.weights('weights.input', layer, raw, layout.inputWeight);
-    const times = (x: tf.Tensor, w: MaybeStepwise) => timesAll(x as tf.Tensor3D, w);
-    product = perGate === undefined ? times(operand, weight) : byGate(perGate, weight, times);
+  if (perGate === undefined) {
+    const product = steppedProduct(plan, 'weights.input', layer, operand as tf.Tensor3D, raw, false);
+    if (product !== undefined) return { product, operand, weight: undefined };
   }
-  if (plan.has('preactivation.input', layer))
-    product = plan.applyToSequence('preactivation.input', layer, product, {
-      operand,
-      ...(Array.isArray(weight) ? {} : { weight: weight as tf.Tensor }),
-    });
-  return layout.inputBias === undefined ? product : tf.add(product, weights[layout.inputBias]!);
+  const weight = plan.weights('weights.input', layer, raw, layout.inputWeight);
+  const times = (x: tf.Tensor, w: MaybeStepwise) => timesAll(x as tf.Tensor3D, w);
+  const product = perGate === undefined ? times(operand, weight) : byGate(perGate, weight, times);
+  return { product, operand, weight: Array.isArray(weight) ? undefined : (weight as tf.Tensor) };
+}
+
+/** The product after its site, and with the bias. */
+function finishInputProduct(
+  layout: CellLayout,
+  weights: Weights,
+  { product, operand, weight }: InputProduct,
+  plan: SitePlan,
+  layer: number,
+): tf.Tensor {
+  const perturbed = plan.has('preactivation.input', layer)
+    ? plan.applyToSequence('preactivation.input', layer, product, { operand, ...(weight && { weight }) })
+    : product;
+  return layout.inputBias === undefined ? perturbed : tf.add(perturbed, weights[layout.inputBias]!);
 }
 
 type MaybeStepwise = tf.Tensor | readonly tf.Tensor[];

@@ -1,5 +1,6 @@
 import type { OptimizerAddon, RandomAddon, SigmoidLossAddon } from './addon-training-types.js';
 import type { OutputAddon, SequenceAddon, SteppedAddon } from './fused/addon.js';
+import type { NormalizedAddon } from './fused/normalized-addon.js';
 
 /**
  * Functions of the addon. They check every argument and throw a TypeError or RangeError with the code
@@ -91,6 +92,7 @@ export interface Addon
     CopyAddon,
     SequenceAddon,
     SteppedAddon,
+    NormalizedAddon,
     OutputAddon,
     SigmoidLossAddon,
     OptimizerAddon,

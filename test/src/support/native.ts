@@ -18,13 +18,18 @@ export function onNative(): void {
 }
 
 /** How often each fused kernel took a request while `body` ran on the native backend. */
-export function countFused<T>(body: () => T): { result: T; sequences: number; losses: number } {
+export function countFused<T>(body: () => T): { result: T; sequences: number; normalized: number; losses: number } {
   const kernels = fusedKernels();
-  let [sequences, losses] = [0, 0];
+  let [sequences, normalized, losses] = [0, 0, 0];
   const counting: FusedKernels = {
     sequence(request) {
       const made = kernels.sequence?.(request);
       if (made !== undefined) sequences++;
+      return made;
+    },
+    normalizedSequence(request) {
+      const made = kernels.normalizedSequence?.(request);
+      if (made !== undefined) normalized++;
       return made;
     },
     linearCrossEntropy(...args) {
@@ -35,7 +40,7 @@ export function countFused<T>(body: () => T): { result: T; sequences: number; lo
   };
   registerFusedKernels('native', counting);
   try {
-    return { result: body(), sequences, losses };
+    return { result: body(), sequences, normalized, losses };
   } finally {
     registerFusedKernels('native', kernels);
   }

@@ -17,6 +17,7 @@
 #include "parallel.h"
 #include "random.h"
 #include "sequence.h"
+#include "sequence_bn.h"
 #include "stepped_matrix.h"
 
 namespace {
@@ -220,6 +221,59 @@ void stepped(Draws& draws) {
   rnnx::stepped_gradient(m, {T, B, left.data(), R, right.data(), C, 0, C}, values ? nullptr : d_matrix.data());
 }
 
+void normalized_sequences(Draws& draws) {
+  rnnx::NormalizedLstm net = {};
+  net.steps = draws.whole(1, 5);
+  net.batch = draws.whole(1, 40);
+  net.units = draws.whole(1, 50);
+  const int64_t T = net.steps, H = net.units, G = 4 * H, state = net.batch * H;
+  const Floats mask(static_cast<size_t>(T * net.batch), 1.0f), bias = draws.floats(G), beta = draws.floats(H);
+  net.mask = draws.chance() ? mask.data() : nullptr;
+  net.bias = bias.data();
+  net.beta = beta.data();
+  Floats gammas[3], means[3], variances[3];
+  std::vector<double> d_gammas[3];
+  rnnx::BatchNorm* const norms[] = {&net.input, &net.recurrent, &net.readout};
+  for (int k = 0; k < 3; k++) {
+    const int64_t N = k == 2 ? H : G;
+    gammas[k] = draws.floats(N);
+    means[k].resize(static_cast<size_t>(T * N));
+    variances[k].resize(static_cast<size_t>(T * N));
+    d_gammas[k].resize(static_cast<size_t>(N));
+    *norms[k] = {gammas[k].data(), 0.1f, means[k].data(), variances[k].data(), d_gammas[k].data()};
+  }
+  const Floats recurrent = draws.floats(H * G), product = draws.floats(T * net.batch * G);
+  const Floats h0 = draws.floats(state), c0 = draws.floats(state), d_hidden = draws.floats(T * state);
+  const rnnx::NormalizedLayout layout = rnnx::normalized_layout(T, net.batch, H, true);
+  const rnnx::NormalizedLayout bare = rnnx::normalized_layout(T, net.batch, H, false);
+  Floats memory(static_cast<size_t>(layout.size)), little(static_cast<size_t>(bare.size));
+  Floats hidden(static_cast<size_t>(T * state)), again = hidden, last(static_cast<size_t>(state)), last_again = last;
+  rnnx::normalized_forward({net, layout, recurrent.data(), product.data(), h0.data(), c0.data(), memory.data(),
+                            hidden.data(), last.data()});
+  rnnx::normalized_forward({net, bare, recurrent.data(), product.data(), h0.data(), c0.data(), little.data(),
+                            again.data(), last_again.data()});
+  check(hidden == again && last == last_again, "normalised sequence with and without memory");
+  Floats d_product(product.size()), d_recurrent(recurrent.size()), d_h(last.size()), d_c(last.size());
+  std::vector<double> d_bias(bias.size()), d_beta(beta.size());
+  rnnx::NormalizedBackward pass = {};
+  pass.net = net;
+  pass.layout = layout;
+  pass.recurrent = recurrent.data();
+  pass.product = product.data();
+  pass.initial_hidden = h0.data();
+  pass.memory = memory.data();
+  pass.hidden = hidden.data();
+  pass.d_hidden = d_hidden.data();
+  pass.d_product = d_product.data();
+  pass.d_recurrent = d_recurrent.data();
+  pass.d_initial_hidden = d_h.data();
+  pass.d_initial_cell = d_c.data();
+  pass.d_bias = d_bias.data();
+  pass.d_beta = d_beta.data();
+  rnnx::normalized_backward(pass);
+  check(std::all_of(d_c.begin(), d_c.end(), [](float x) { return std::isfinite(x); }), "normalised sequence");
+}
+
 void loops(Draws& draws) {
   const int64_t n = draws.whole(0, 3000);
   std::vector<int> visits(static_cast<size_t>(n));
@@ -241,7 +295,7 @@ int main(int argc, char** argv) {
       for (int round = 0; round < rounds; round++) {
         // Between calls the number may change under others.
         if (caller == 0) rnnx::set_thread_count(static_cast<int>(draws.whole(1, 4)));
-        for (const auto& part : {products, losses, updates, sequences, stepped, loops}) part(draws);
+        for (const auto& part : {products, losses, updates, sequences, normalized_sequences, stepped, loops}) part(draws);
       }
     });
   for (std::thread& each : callers) each.join();

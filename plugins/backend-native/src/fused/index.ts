@@ -3,6 +3,7 @@ import type { Addon } from '../addon-types.js';
 import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { Memory } from './memory.js';
+import { createNormalizedSequence } from './normalized.js';
 import { createOptimizerKernels } from './optimizer.js';
 import { createSequence } from './sequence.js';
 import { createSteppedProduct } from './stepped-product.js';
@@ -13,6 +14,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
   return {
     sequence: createSequence(addon, store),
     steppedProduct: createSteppedProduct(addon, store),
+    normalizedSequence: createNormalizedSequence(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),
     optimizer: createOptimizerKernels(addon, store),
     fills: {

@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { readGolden } from '../../support/golden.js';
 import { smallModel, tokenBatch, wordTask } from '../../support/models.js';
+import { onNative } from '../../support/native.js';
 import { relativeError } from '../../support/reference-model.js';
 
 interface Case {
@@ -61,7 +62,7 @@ async function nllOf(model: SequenceModel, weights: Record<string, tf.Tensor>, b
   return nll!;
 }
 
-describe('batch-norm-lstm', () => {
+function goldenCases(): void {
   for (const { cell, sizes, inputs, targets, ...expected } of cases) {
     const { V, H, T, B } = sizes;
     const batch = {
@@ -108,6 +109,15 @@ describe('batch-norm-lstm', () => {
       ).to.be.below(1e-5);
     });
   }
+}
+
+describe('batch-norm-lstm', () => {
+  goldenCases();
+
+  describe('on the native backend, the LSTM as one kernel', () => {
+    onNative();
+    goldenCases();
+  });
 
   it('gives the training output where the population is the minibatch', async () => {
     for (const cell of ['lstm', 'gru', { name: 'gru', reset: 'before' }, 'rnn']) {

@@ -82,6 +82,14 @@ function stepped() {
   return { geometry: [3, 2, 4, 5, 2, table], values };
 }
 
+/** A batch-normalised sequence of 3 steps, 2 examples and 5 units. */
+function normalized() {
+  const norm = (n: number) => [f(n), 0.1, f(3 * n), f(3 * n)];
+  const mask = draws.chance(0.5) ? f(6) : null;
+  const net = [3, 2, 5, draws.chance(0.5), mask, f(20), ...norm(20), ...norm(20), ...norm(5), f(5)];
+  return { net, memory: () => f(addon.normalizedMemory(3, 2, 5)) };
+}
+
 /** [3, 4] and [1, 4] as elementwise functions take them. */
 function broadcast(): Int32Array {
   const shapes = new Int32Array(17);
@@ -166,6 +174,16 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   sequenceWeightValues: () => {
     const { sizes, values, recurrent, candidate, memory } = sequence();
     return [...sizes, values(), [null, null, null, values()[3]], recurrent(), candidate(), memory()];
+  },
+  normalizedMemory: () => [3, 2, 5],
+  normalizedForward: () => {
+    const { net, memory } = normalized();
+    return [...net, f(100), f(120), f(10), f(10), draws.chance(0.5) ? memory() : null, f(30), f(10)];
+  },
+  normalizedBackward: () => {
+    const { net, memory } = normalized();
+    const results = [f(120), f(100), f(10), f(10), f(20), f(20), f(20), f(5), f(5)];
+    return [...net, f(100), f(120), f(10), memory(), f(30), f(30), ...results];
   },
 };
 

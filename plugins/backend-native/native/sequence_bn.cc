@@ -1,0 +1,152 @@
+#include "sequence_bn.h"
+
+#include <cstring>
+#include <vector>
+
+#include "gemm.h"
+#include "parallel.h"
+
+namespace rnnx {
+namespace {
+
+constexpr int64_t gates = 4;
+/// Examples that share a packing of the backward product's left side.
+constexpr int64_t rows_together = 28;
+
+const NormalizedTable& table() { return RNNX_TABLE(normalized_lstm_steps); }
+
+int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+/// Column of unit j's gate g among [blocks, gates, width].
+int64_t place(const NormalizedLayout& layout, int64_t g, int64_t j) {
+  return (j / layout.width * gates + g) * layout.width + j % layout.width;
+}
+
+/// [H, 4H] to [H, 4 * padded] in the blocks' order, zeros for units that are not there.
+std::vector<float> in_blocks(const NormalizedLayout& layout, int64_t H, const float* weight) {
+  const int64_t columns = gates * layout.padded;
+  std::vector<float> out(static_cast<size_t>(H * columns));
+  for (int64_t i = 0; i < H; i++)
+    for (int64_t g = 0; g < gates; g++)
+      for (int64_t j = 0; j < H; j++)
+        out[static_cast<size_t>(i * columns + place(layout, g, j))] = weight[(i * gates + g) * H + j];
+  return out;
+}
+
+void from_blocks(const NormalizedLayout& layout, int64_t H, const float* blocks, float* weight) {
+  const int64_t columns = gates * layout.padded;
+  for (int64_t i = 0; i < H; i++)
+    for (int64_t g = 0; g < gates; g++)
+      for (int64_t j = 0; j < H; j++) weight[(i * gates + g) * H + j] = blocks[i * columns + place(layout, g, j)];
+}
+
+/// `rows` rows of `count` floats from one stride to another.
+void copy_rows(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  for (int64_t b = 0; b < rows; b++)
+    std::memcpy(to + b * to_stride, from + b * from_stride, static_cast<size_t>(count) * sizeof(float));
+}
+
+class Packed {
+ public:
+  Packed(bool transposed, int64_t K, int64_t N, const float* weight, int64_t stride)
+      : packed_(pack_b(transposed, K, N, weight, stride)) {}
+  ~Packed() { free_packed(packed_); }
+  Packed(const Packed&) = delete;
+  Packed& operator=(const Packed&) = delete;
+  const PackedB* get() const { return packed_; }
+
+ private:
+  PackedB* packed_;
+};
+
+}  // namespace
+
+NormalizedLayout normalized_layout(int64_t steps, int64_t batch, int64_t units, bool training) {
+  NormalizedLayout layout{};
+  layout.slots = training ? steps : 1;
+  layout.width = table().width;
+  layout.blocks = (units + layout.width - 1) / layout.width;
+  layout.padded = layout.blocks * layout.width;
+  layout.sums = 0;
+  layout.cell = aligned(layout.slots * batch * gates * layout.padded);
+  layout.size = layout.cell + aligned((layout.slots + 1) * batch * layout.padded);
+  return layout;
+}
+
+void normalized_forward(const NormalizedForward& pass) {
+  const NormalizedLstm& net = pass.net;
+  const NormalizedLayout& layout = pass.layout;
+  const int64_t B = net.batch, H = net.units, padded = layout.padded, columns = gates * padded;
+  const std::vector<float> weight = in_blocks(layout, H, pass.recurrent);
+  const Packed packed(false, H, columns, weight.data(), columns);
+  const int64_t panels = gates * layout.width / panel_width();  // of one block
+  float* const work = scratch(Scratch::sequence, packed_a_floats(B, H));
+
+  float* const cell = pass.memory + layout.cell;
+  std::memset(cell, 0, static_cast<size_t>(B * padded) * sizeof(float));
+  copy_rows(B, H, pass.initial_cell, H, cell, padded);
+  for (int64_t t = 0; t < net.steps; t++) {
+    const float* const operand = t == 0 ? pass.initial_hidden : pass.hidden + (t - 1) * B * H;
+    float* const sums = pass.memory + layout.sums + (layout.slots == 1 ? 0 : t) * B * columns;
+    pack_a(false, B, H, operand, H, work);
+    parallel_for(layout.blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; block++) {
+        gemm_panels(B, work, packed.get(), block * panels, (block + 1) * panels, sums, columns, false);
+        table().forward(pass, t, block);
+      }
+    });
+  }
+  const int64_t last = layout.slots == net.steps ? net.steps : net.steps % 2;
+  copy_rows(B, H, cell + last * B * padded, padded, pass.last_cell, H);
+}
+
+void normalized_backward(NormalizedBackward pass) {
+  const NormalizedLstm& net = pass.net;
+  const NormalizedLayout& layout = pass.layout;
+  const int64_t B = net.batch, H = net.units, padded = layout.padded, columns = gates * padded;
+  const std::vector<float> weight = in_blocks(layout, H, pass.recurrent);
+  const Packed packed(true, columns, H, weight.data(), columns);
+  std::vector<float> d_weight(weight.size());
+  const int64_t row_blocks = (B + rows_together - 1) / rows_together;
+  const int64_t packed_floats = aligned(packed_a_floats(rows_together, columns));
+
+  float* work = scratch(Scratch::sequence, B * columns + 2 * B * padded + row_blocks * packed_floats + 64);
+  const auto take = [&](int64_t floats) {
+    float* const taken = work;
+    work += aligned(floats);
+    // Padding takes part in products with weights of zero: it must hold numbers.
+    std::memset(taken, 0, static_cast<size_t>(floats) * sizeof(float));
+    return taken;
+  };
+  pass.d_sums = take(B * columns);
+  pass.d_operand = take(B * padded);
+  pass.d_cell = take(B * padded);
+  float* const packed_rows = work;
+
+  const int64_t block_columns = gates * layout.width;
+  for (int64_t t = net.steps - 1; t >= 0; t--) {
+    const float* const operand = t == 0 ? pass.initial_hidden : pass.hidden + (t - 1) * B * H;
+    parallel_for(layout.blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; block++) {
+        table().backward(pass, t, block);
+        const int64_t column = block * block_columns;
+        gemm(true, false, H, block_columns, B, operand, H, pass.d_sums + column, columns, d_weight.data() + column,
+             columns, true);
+      }
+    });
+    parallel_for(row_blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; part++) {
+        const int64_t first = part * rows_together;
+        const int64_t rows = first + rows_together < B ? rows_together : B - first;
+        float* const left = packed_rows + part * packed_floats;
+        pack_a(false, rows, columns, pass.d_sums + first * columns, columns, left);
+        gemm_panels(rows, left, packed.get(), 0, panel_count(H), pass.d_operand + first * padded, padded, false);
+      }
+    });
+  }
+  from_blocks(layout, H, d_weight.data(), pass.d_recurrent);
+  copy_rows(B, H, pass.d_operand, padded, pass.d_initial_hidden, H);
+  copy_rows(B, H, pass.d_cell, padded, pass.d_initial_cell, H);
+}
+
+}  // namespace rnnx
