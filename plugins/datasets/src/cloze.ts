@@ -88,10 +88,6 @@ export class ClozeBuilder {
     });
   }
 
-  size(split: SplitName): number {
-    return this.#examples[split].length;
-  }
-
   /**
    * The vocabulary: `<unk>`, the placeholder, the markers from 0 to the largest of any split, then the words of train by
    * falling frequency, words of one frequency in the order of their first appearance.
@@ -99,11 +95,11 @@ export class ClozeBuilder {
    * Errors: RNNX_OPTION_CONFLICT where `vocabularySize` leaves no room for a word.
    */
   build(name: string, options: ClozeOptions): Omit<Dataset, 'notes' | 'floor'> & { readonly task: ClozeTask } {
-    const markers = 1 + Math.max(0, ...[...this.#numbers.keys()].map((symbol) => entityNumber(symbol) ?? -1));
-    const symbols = [unknownToken, placeholder];
-    for (let entity = 0; entity < markers; entity++) symbols.push(`@entity${entity}`);
-    const fixed = symbols.length;
-    symbols.push(...this.#words(options, fixed));
+    let markers = 1;
+    for (const symbol of this.#numbers.keys()) markers = Math.max(markers, 1 + (entityNumber(symbol) ?? 0));
+    const special = [unknownToken, placeholder];
+    for (let entity = 0; entity < markers; entity++) special.push(`@entity${entity}`);
+    const symbols = special.concat(this.#words(options, special.length));
     const vocabulary = createVocabulary(symbols);
     const entities = Array.from({ length: markers }, (_, entity) => 2 + entity);
     const task: ClozeTask = Object.freeze({

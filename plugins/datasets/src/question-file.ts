@@ -19,7 +19,7 @@ const largestEntity = 99_999;
 
 /** Number of an entity marker, or `undefined` for any other token. */
 export function entityNumber(token: string): number | undefined {
-  const digits = /^@entity(\d+)$/.exec(token)?.[1];
+  const digits = /^@entity(0|[1-9]\d*)$/.exec(token)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 

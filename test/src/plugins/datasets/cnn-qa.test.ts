@@ -154,6 +154,14 @@ describe('cnn-qa', () => {
     }
   });
 
+  it('takes as many words as a large corpus has', async () => {
+    const words = Array.from({ length: 200_000 }, (_, n) => `w${n}`).join(' ');
+    await folder.write({ ...small, 'training/c.question': question(words, '@placeholder sang', '@entity6') });
+    const { symbols } = taskOf(await loadHere({ sentences: null })).vocabulary;
+    expect(symbols.length).to.be.above(200_000);
+    expect(symbols[8]).to.equal('@entity6');
+  });
+
   it('takes the first so many questions of each split', async () => {
     await folder.write(small);
     expect(texts(await loadHere({ examples: 1 }), 'train')).to.have.length(1);

@@ -79,6 +79,7 @@ describe('.question files', () => {
     ['a question without placeholder', changed(4, 'who ?'), offset(4), '"who ?"'],
     ['a file cut after the question', changed(5, undefined), offset(5) - 1, 'the end of the file'],
     ['an answer that is no marker', changed(6, 'Ann'), offset(6), '"Ann"'],
+    ['a marker that is written otherwise', changed(6, '@entity03'), offset(6), '"@entity03"'],
     ['two answers', changed(6, '@entity1 @entity3'), offset(6), '"@entity1 @entity3"'],
     ['a name without marker', changed(9, 'Ann'), offset(9), '"Ann"'],
     ['a marker beyond any text', changed(2, 'so @entity100000'), offset(2) + 3, '"@entity100000"'],
