@@ -1,36 +1,53 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { root } from '../checks/repository.js';
-import type { Size } from './workload.js';
+import type { Spec } from './workload.js';
 
 export interface PyTorch {
+  /** With the BLAS that it uses. */
   readonly version: string;
-  /** One timed round, tokens a second. */
-  measure(size: Size, variant: string, seconds: number): Promise<number>;
+  /** One timed round of training steps. */
+  stepsPerSecond(spec: Spec, seconds: number): Promise<number>;
+  /** Peak resident memory, in MB, of a fresh process that takes this many steps. */
+  peakMemory(spec: Spec, steps: number): number;
   close(): void;
 }
 
-/** PyTorch in a process of its own, waiting for rounds; `undefined` where no Python on this machine has it. */
-export async function startPyTorch(): Promise<PyTorch | undefined> {
+const program = `${root}test/src/bench/pytorch.py`;
+
+/**
+ * PyTorch in a process of its own, waiting for rounds; `undefined` where no Python on this machine has it. OpenBLAS has the
+ * threads and torch one, which is its fastest setting at these sizes.
+ */
+export async function startPyTorch(threads: number): Promise<PyTorch | undefined> {
   const python = ['/usr/bin/python3', 'python3'].find(
     (command) => spawnSync(command, ['-c', 'import torch'], { stdio: 'ignore' }).status === 0,
   );
   if (python === undefined) return undefined;
-  const env = { ...process.env, OPENBLAS_NUM_THREADS: String(availableParallelism()), OMP_NUM_THREADS: '1' };
-  const child = spawn(python, [`${root}test/src/bench/pytorch.py`], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const env = { ...process.env, OPENBLAS_NUM_THREADS: String(threads), OMP_NUM_THREADS: '1' };
+  const child = spawn(python, [program], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = failed(child);
+  ended.catch(() => {}); // told to whoever waits for an answer
   const lines = createInterface({ input: child.stdout });
   const next = async (): Promise<Record<string, unknown>> => {
-    const [line] = (await Promise.race([once(lines, 'line'), failed(child)])) as [string];
+    const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
     return JSON.parse(line);
   };
   const { version } = await next();
   return {
     version: String(version),
-    async measure({ hiddenSize, steps, batch, vocabulary }, variant, seconds) {
-      child.stdin.write(`${[hiddenSize, steps, batch, vocabulary, variant, seconds].join(' ')}\n`);
-      return Number((await next()).tokensPerSecond);
+    async stepsPerSecond(spec, seconds) {
+      child.stdin.write(`${JSON.stringify({ spec, seconds })}\n`);
+      return Number((await next()).stepsPerSecond);
+    },
+    peakMemory(spec, steps) {
+      const answer = execFileSync(python, [program, JSON.stringify({ spec, steps })], {
+        env,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      return Number(JSON.parse(answer).peakMB);
     },
     close: () => child.stdin.end(),
   };

@@ -1,33 +1,60 @@
-import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os';
+import { type Fallback, findAddon } from '@rnnx/backend-native';
 import { version as tfjs } from '@tensorflow/tfjs';
 
+/** One thing measured in every round. */
 export interface Row {
+  /** Model and sizes. */
+  readonly where: string;
   readonly engine: string;
-  readonly size: string;
   readonly variant: string;
-  /** Tokens a second, one number a round. */
+  readonly unit: string;
   readonly rounds: readonly number[];
-  readonly median: number;
-  /** Median over the rounds of the ratio to `plain` of the same engine in the same round. */
-  readonly toPlain: number;
-  /** The same to PyTorch's row of this variant; `null` without PyTorch. */
-  readonly toPyTorch: number | null;
+}
+
+/** What follows from rows, round by round, and what is wanted of it. */
+export interface Finding {
+  readonly what: string;
+  /** `times`: a ratio. */
+  readonly unit: 'times' | '%' | 'MB';
+  readonly rounds: readonly number[];
+  readonly wanted?: { readonly atLeast: number } | { readonly above: number } | { readonly atMost: number };
+}
+
+export interface Line {
+  readonly name: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+  readonly findings: readonly Finding[];
+  /** What could not be measured here and why. */
+  readonly notes: readonly string[];
+  /** What the native backend did in JavaScript on large tensors meanwhile. */
+  readonly fallbacks: readonly Fallback[];
 }
 
 export interface Report {
   readonly machine: Readonly<Record<string, string>>;
-  readonly rows: readonly Row[];
+  readonly settings: Readonly<Record<string, string>>;
+  readonly lines: readonly Line[];
 }
 
-export function machine(pytorch: string | undefined): Record<string, string> {
+export const noPyTorch =
+  'not found: no comparison with it (Debian: apt-get install python3-torch libopenblas0-pthread)';
+
+/** @param threads of the native backend and of PyTorch's BLAS */
+export function machine(threads: number, pytorch: string | undefined): Record<string, string> {
   const [core] = cpus();
+  const found = findAddon();
   return {
     cpu: `${core?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores available`,
+    'instruction set': 'addon' in found ? found.addon.isa() : `none: ${found.reason}`,
+    threads: `${threads}`,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+    'load at the start': loadavg()[0]!.toFixed(1),
     system: `${platform()} ${arch()}`,
     node: process.version,
     tfjs: tfjs['tfjs-core'],
-    pytorch: pytorch ?? 'not found',
+    pytorch: pytorch ?? noPyTorch,
   };
 }
 
@@ -37,37 +64,85 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Rows from raw rounds: `engine -> variant -> tokens a second`, the rounds of all interleaved. */
-export function summarize(size: string, raw: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>): Row[] {
-  const ratio = (of: readonly number[], to: readonly number[]) => median(of.map((value, round) => value / to[round]!));
-  const pytorch = raw.get('pytorch');
-  return [...raw].flatMap(([engine, byVariant]) =>
-    [...byVariant].map(([variant, rounds]) => ({
-      engine,
-      size,
-      variant,
-      rounds,
-      median: median(rounds),
-      toPlain: ratio(rounds, byVariant.get('plain')!),
-      toPyTorch: pytorch === undefined ? null : ratio(rounds, pytorch.get(variant)!),
-    })),
-  );
+/** Round by round: what two rows measured in the same round. */
+export function byRound(of: Row, to: Row, f: (of: number, to: number) => number): number[] {
+  return of.rounds.map((value, round) => f(value, to.rounds[round]!));
 }
 
-export function markdown({ machine, rows }: Report): string {
-  const speed = (value: number) => (value < 100 ? value.toFixed(1) : value.toFixed(0));
-  const lines = [
-    ...Object.entries(machine).map(([what, value]) => `- ${what}: ${value}`),
+export function ratio(of: Row, to: Row): number[] {
+  return byRound(of, to, (value, reference) => value / reference);
+}
+
+/** `undefined` where nothing is wanted. */
+export function met({ rounds, wanted }: Finding): boolean | undefined {
+  if (wanted === undefined) return undefined;
+  const value = median(rounds);
+  if ('atLeast' in wanted) return value >= wanted.atLeast;
+  return 'above' in wanted ? value > wanted.above : value <= wanted.atMost;
+}
+
+/** The report with medians and verdicts, for machines. */
+export function json({ machine, settings, lines }: Report): object {
+  return {
+    machine,
+    settings,
+    lines: lines.map(({ rows, findings, ...line }) => ({
+      ...line,
+      rows: rows.map((row) => ({ ...row, median: median(row.rounds) })),
+      findings: findings.map((finding) => ({
+        ...finding,
+        median: median(finding.rounds),
+        met: met(finding) ?? null,
+      })),
+    })),
+  };
+}
+
+export function markdown({ machine, settings, lines }: Report): string {
+  const list = (entries: Readonly<Record<string, string>>) =>
+    Object.entries(entries).map(([what, value]) => `- ${what}: ${value}`);
+  return `${[...list(machine), ...list(settings), ...lines.flatMap(section)].join('\n')}\n`;
+}
+
+function section({ name, title, rows, findings, notes, fallbacks }: Line): string[] {
+  const measured = rows.map(({ where, engine, variant, unit, rounds }) =>
+    cells([where, engine, variant, `${digits(median(rounds))} ${unit}`, range(rounds)]),
+  );
+  const found = findings.map((finding) => {
+    const { what, unit, rounds } = finding;
+    const verdict = { true: 'yes', false: 'NO', undefined: '' }[`${met(finding)}`]!;
+    return cells([what, `${digits(median(rounds))} ${unit}`, range(rounds), wish(finding), verdict]);
+  });
+  return [
+    ...['', `## ${name}: ${title}`, ''],
+    ...['| Where | Engine | Variant | Median | Range |', '| --- | --- | --- | ---: | ---: |', ...measured],
+    ...(found.length === 0
+      ? []
+      : ['', '| Found | Median | Range | Wanted | Met |', '| --- | ---: | ---: | ---: | --- |', ...found]),
     '',
-    'Tokens a second of whole training steps (forward, backward, clip, update), median and range over interleaved rounds.',
-    '',
-    '| Size | Engine | Variant | Tokens/s | Range | To plain | To PyTorch |',
-    '| --- | --- | --- | ---: | ---: | ---: | ---: |',
-    ...rows.map(({ size, engine, variant, rounds, median, toPlain, toPyTorch }) => {
-      const range = `${speed(Math.min(...rounds))} to ${speed(Math.max(...rounds))}`;
-      const compared = toPyTorch === null ? '' : toPyTorch.toFixed(3);
-      return `| ${size} | ${engine} | ${variant} | ${speed(median)} | ${range} | ${toPlain.toFixed(2)} | ${compared} |`;
-    }),
+    ...notes,
+    fallbacks.length === 0
+      ? 'In JavaScript on large tensors: nothing.'
+      : `In JavaScript on large tensors: ${fallbacks.map(({ kernel, calls }) => `${kernel} ${calls} times`).join(', ')}.`,
   ];
-  return `${lines.join('\n')}\n`;
+}
+
+function wish({ unit, wanted }: Finding): string {
+  if (wanted === undefined) return '';
+  if ('atLeast' in wanted) return `at least ${wanted.atLeast} ${unit}`;
+  return 'above' in wanted ? `more than ${wanted.above} ${unit}` : `at most ${wanted.atMost} ${unit}`;
+}
+
+function cells(texts: readonly string[]): string {
+  return `| ${texts.join(' | ')} |`;
+}
+
+function range(values: readonly number[]): string {
+  return `${digits(Math.min(...values))} to ${digits(Math.max(...values))}`;
+}
+
+/** Three digits, or all before the point. */
+function digits(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }

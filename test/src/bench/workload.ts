@@ -1,47 +1,97 @@
-import { createOptimizer, createRng, type ModelState, type PluginRef, updateWeights, type Weights } from '@rnnx/core';
+import batchNormLstm from '@rnnx/batch-norm-lstm';
+import cells from '@rnnx/cells';
+import {
+  type AnyMinibatch,
+  type Cell,
+  createOptimizer,
+  createRng,
+  createSequenceModel,
+  type ModelState,
+  type PluginRef,
+  PluginRegistry,
+  type Task,
+  updateWeights,
+  type Weights,
+} from '@rnnx/core';
+import distributions from '@rnnx/distributions';
+import dropconnect from '@rnnx/dropconnect';
+import dropout from '@rnnx/dropout';
+import fastDropout from '@rnnx/fast-dropout';
+import galDropout from '@rnnx/gal-dropout';
+import noisin from '@rnnx/noisin';
+import zoneout from '@rnnx/zoneout';
 import * as tf from '@tensorflow/tfjs';
-import { buildModel, tokenBatch } from '../support/models.js';
+import { smallModel, tokenBatch, wordTask } from '../support/models.js';
 
-/** A two-layer LSTM language model of the Penn Treebank's size. */
-export interface Size {
-  readonly hiddenSize: number;
-  readonly steps: number;
-  readonly batch: number;
-  readonly vocabulary: number;
-}
-
-export const sizes: readonly Size[] = [
-  { hiddenSize: 200, steps: 20, batch: 20, vocabulary: 10_000 },
-  { hiddenSize: 650, steps: 35, batch: 20, vocabulary: 10_000 },
-  { hiddenSize: 1500, steps: 35, batch: 20, vocabulary: 10_000 },
-];
-
-export const variants: Readonly<Record<string, readonly PluginRef[]>> = {
+/** What acts beside the plain model, by the name that tables and PyTorch's programs have for it. */
+export const variants = {
   plain: [],
   noisin: [{ name: 'noisin', distribution: 'gaussian', spread: 1 }],
   dropout: [{ name: 'dropout', input: 0.5, recurrent: 0.4, output: 0.5 }],
-};
+  'gal-tied': [{ name: 'gal-dropout', input: 0.3, recurrent: 0.3, output: 0.3, gates: 'tied' }],
+  'gal-untied': [{ name: 'gal-dropout', input: 0.3, recurrent: 0.3, output: 0.3, gates: 'untied' }],
+  zoneout: [{ name: 'zoneout', hidden: 0.05, cell: 0.5 }],
+  dropconnect: [{ name: 'dropconnect', rate: 0.5 }],
+  'batch-norm': [{ name: 'batch-norm-lstm' }],
+} as const satisfies Readonly<Record<string, readonly PluginRef[]>>;
+
+export type Variant = keyof typeof variants;
+
+const cellRefs = {
+  lstm: 'lstm',
+  gru: 'gru',
+  rnn: 'rnn',
+  'fast-dropout': { name: 'fast-dropout', input: 0.2, recurrent: 0.2, output: 0.2 },
+} as const satisfies Readonly<Record<string, PluginRef>>;
+
+/** A model and its minibatch, as data: child processes and PyTorch's programs are told the same. */
+export interface Spec {
+  /** Words in, a word out at every step; notes in, notes out at every step; frames in, one class at the end. */
+  readonly task: 'language' | 'music' | 'digits';
+  readonly cell: keyof typeof cellRefs;
+  readonly layers: number;
+  readonly hidden: number;
+  /** T */
+  readonly steps: number;
+  /** B */
+  readonly batch: number;
+  /** Words, notes, or values of a frame. */
+  readonly inputs: number;
+  /** Words, notes, or classes. */
+  readonly outputs: number;
+  readonly variant: Variant;
+  /** Hides from backends that they know this cell as one kernel: it runs as a plugin author's own, operation by operation. */
+  readonly composed?: boolean;
+}
 
 export interface Workload {
-  /** Tokens of one training step. */
-  readonly tokens: number;
-  /** Forward, backward, clip, update; loss and norm are read, as the trainer does. */
+  /** One training step: forward, backward, clip, update; loss and norm are read, as the trainer does. */
   step(): Promise<void>;
   dispose(): void;
 }
 
-export function createWorkload(size: Size, regularizers: readonly PluginRef[]): Workload {
-  const { hiddenSize, steps, batch, vocabulary } = size;
-  const init = { name: 'uniform', scale: 0.05 } as const;
-  const model = buildModel({ hiddenSize, tied: false, init }, regularizers, vocabulary);
+const registry = new PluginRegistry([
+  ...batchNormLstm,
+  ...cells,
+  ...distributions,
+  ...dropconnect,
+  ...dropout,
+  ...fastDropout,
+  ...galDropout,
+  ...noisin,
+  ...zoneout,
+]);
+
+export function createWorkload(spec: Spec): Workload {
+  const { batch } = spec;
+  const model = createModel(spec);
   const optimizer = createOptimizer({ name: 'sgd', learningRate: 1 });
-  const data = tokenBatch(steps, batch, vocabulary);
+  const data = minibatch(spec);
   const rng = createRng(1).stream('bench');
   let weights: Weights = model.initialize(createRng(1));
   let state: ModelState = model.initialState(batch);
   let count = 0;
   return {
-    tokens: steps * batch,
     async step() {
       count += 1;
       const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng: rng.stream(`${count}`) } as const;
@@ -49,9 +99,57 @@ export function createWorkload(size: Size, regularizers: readonly PluginRef[]): 
       const context = { learningRate: 0.1, step: count };
       const update = { optimizer, weights, slots: {}, result, clipNorm: 5, context, where: `in step ${count}` };
       ({ weights } = await updateWeights(update));
-      tf.dispose([state as never, result.gradients, result.nll, result.loss]);
-      state = result.state;
+      tf.dispose([result.gradients, result.nll, result.loss, ...(result.errors ? [result.errors] : [])]);
+      // Text goes on in the next minibatch; other sequences begin anew.
+      const goesOn = spec.task === 'language';
+      tf.dispose((goesOn ? state : result.state) as never);
+      if (goesOn) state = result.state;
     },
     dispose: () => tf.dispose([weights, state as never]),
   };
+}
+
+/** The model alone. */
+export function createModel({ cell, composed, layers, hidden, variant, ...spec }: Spec) {
+  const init = { name: 'uniform', scale: 0.05 } as const;
+  return createSequenceModel({
+    config: { ...smallModel, layers, hiddenSize: hidden, tied: false, init },
+    task: taskOf(spec),
+    cell: composed ? withoutKernel(registry.create('cell', cellRefs[cell])) : registry.create('cell', cellRefs[cell]),
+    regularizers: variants[variant].map((ref) => ({
+      name: ref.name,
+      regularizer: registry.create('regularizer', ref),
+    })),
+  });
+}
+
+function withoutKernel({ fused: _, ...cell }: Cell): Cell {
+  return cell;
+}
+
+function taskOf({ task, inputs, outputs }: Pick<Spec, 'task' | 'inputs' | 'outputs'>): Task {
+  switch (task) {
+    case 'language':
+      return wordTask(inputs);
+    case 'music':
+      return { kind: 'frames', size: inputs, likelihood: 'bernoulli', metric: 'nll-per-step' };
+    case 'digits': {
+      const classes = Array.from({ length: outputs }, (_, label) => `${label}`);
+      return { kind: 'classification', size: inputs, classes, metric: 'error-rate' };
+    }
+  }
+}
+
+/** Random data: speed does not depend on what it says. */
+export function minibatch({ task, steps, batch, inputs, outputs }: Spec): AnyMinibatch {
+  if (task === 'language') return tokenBatch(steps, batch, inputs);
+  const uniforms = (name: string, count: number) => createRng(5).stream(name).uniforms(count);
+  if (task === 'digits') {
+    const labels = Int32Array.from(uniforms('labels', batch), (u) => Math.floor(u * outputs));
+    const frames = uniforms('inputs', steps * batch * inputs);
+    const ends = new Int32Array(batch).fill(steps - 1);
+    return { kind: 'labelled', steps, batch, inputs: Float32Array.from(frames), mask: null, ends, labels };
+  }
+  const notes = (name: string) => Float32Array.from(uniforms(name, steps * batch * inputs), (u) => (u < 0.04 ? 1 : 0));
+  return { steps, batch, inputs: notes('inputs'), targets: notes('targets'), mask: null };
 }

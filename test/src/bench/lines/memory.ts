@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type Bench, firstEngine, languageSpec, whereOf } from '../bench.js';
+import type { MemoryAnswer, MemoryRequest } from '../memory-process.js';
+import { type Finding, type Row, ratio } from '../report.js';
+import { type Contestant, interleave } from '../rounds.js';
+import type { LineProgram } from './line.js';
+
+/** Growth, in MB, that is still flat: garbage that V8 has not collected comes and goes. */
+const flat = 5;
+
+export const memory: LineProgram = {
+  title: 'peak resident memory of a fresh process that trains, and whether it stays flat',
+  async run(bench) {
+    const engine = firstEngine(bench);
+    const rows: Row[] = [];
+    const findings: Finding[] = [];
+    for (const hidden of bench.sizes) {
+      const spec = languageSpec(bench, hidden);
+      const { pytorch, scale } = bench;
+      const common = { where: whereOf(spec), variant: `peak in ${scale.memorySteps} steps`, unit: 'MB' };
+      const contestants: Contestant[] = [
+        {
+          ...common,
+          engine,
+          measure: async () => fresh({ engine, spec, sampleAt: [scale.memorySteps] }, bench).peakMB,
+        },
+      ];
+      if (pytorch !== undefined)
+        contestants.push({
+          ...common,
+          engine: 'pytorch',
+          measure: async () => pytorch.peakMemory(spec, scale.memorySteps),
+        });
+      const found = await interleave(contestants, fewer(bench), (text) => bench.progress(`2x${hidden}: ${text}`));
+      rows.push(...found);
+      const [ours, theirs] = found;
+      if (theirs !== undefined)
+        findings.push({
+          what: `${engine} to PyTorch, 2x${hidden}`,
+          unit: 'times',
+          rounds: ratio(ours!, theirs),
+          wanted: { atMost: 1 },
+        });
+    }
+    const grown = growth(bench, engine);
+    return { rows: [...rows, grown.row], findings: [...findings, grown.finding] };
+  },
+};
+
+/** Processes differ little from each other in memory. */
+function fewer({ rounds }: Bench): number {
+  return Math.min(rounds, 3);
+}
+
+/** Resident memory at ten points of one long training of the smallest model. */
+function growth(bench: Bench, engine: string): { row: Row; finding: Finding } {
+  const [first, last] = bench.scale.flatSteps;
+  const spec = languageSpec(bench, Math.min(...bench.sizes));
+  const points = 10;
+  const sampleAt = [
+    ...new Set(Array.from({ length: points }, (_, i) => Math.round(first + ((last - first) * i) / (points - 1)))),
+  ];
+  const { residentMB } = fresh({ engine, spec, sampleAt }, bench);
+  bench.progress(`${last} steps`);
+  const grown = residentMB.at(-1)! - residentMB[0]!;
+  return {
+    row: {
+      where: whereOf(spec),
+      engine,
+      variant: `resident, step ${first} to ${last}`,
+      unit: 'MB',
+      rounds: residentMB,
+    },
+    finding: { what: `growth from step ${first} to ${last}`, unit: 'MB', rounds: [grown], wanted: { atMost: flat } },
+  };
+}
+
+const program = fileURLToPath(new URL('../memory-process.js', import.meta.url));
+
+function fresh(request: MemoryRequest, { threads }: Bench): MemoryAnswer {
+  const answer = execFileSync(process.execPath, ['--expose-gc', program, JSON.stringify(request)], {
+    env: { ...process.env, RNNX_THREADS: String(threads) },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return JSON.parse(answer) as MemoryAnswer;
+}

@@ -1,0 +1,50 @@
+import type { Row } from './report.js';
+
+/** Something that is measured again in every round. */
+export interface Contestant extends Omit<Row, 'rounds'> {
+  measure(): Promise<number>;
+  dispose?(): void;
+}
+
+/**
+ * All in turn within a round, so that a slow minute of the machine touches all alike: what follows is compared round by
+ * round.
+ */
+export async function interleave(
+  contestants: readonly Contestant[],
+  rounds: number,
+  progress: (text: string) => void,
+): Promise<Row[]> {
+  const rows = contestants.map(({ where, engine, variant, unit }) => ({
+    where,
+    engine,
+    variant,
+    unit,
+    rounds: [] as number[],
+  }));
+  try {
+    for (let round = 1; round <= rounds; round++) {
+      for (const [i, contestant] of contestants.entries()) rows[i]!.rounds.push(await contestant.measure());
+      progress(`round ${round} of ${rounds}`);
+    }
+  } finally {
+    for (const { dispose } of contestants) dispose?.();
+  }
+  return rows;
+}
+
+/** As many calls as fit into `seconds`, at least one; calls a second. */
+export async function rate(call: () => unknown, seconds: number): Promise<number> {
+  const start = performance.now();
+  let calls = 0;
+  do {
+    await call();
+    calls += 1;
+  } while (performance.now() - start < seconds * 1000);
+  return (calls * 1000) / (performance.now() - start);
+}
+
+/** The row of an engine and a variant; `undefined` where it was not measured. */
+export function rowOf(rows: readonly Row[], engine: string, variant: string, where?: string): Row | undefined {
+  return rows.find((row) => row.engine === engine && row.variant === variant && (where ?? row.where) === row.where);
+}
