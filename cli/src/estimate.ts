@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import {
+  type AnyMinibatch,
   createRng,
   type Dataset,
   type ExperimentConfig,
@@ -40,13 +41,16 @@ const idleBytes = 250e6;
 /** Passes over all weights that an update makes, reading or writing, and how fast. */
 const updatePasses = 6;
 const bytesPerSecond = 5e9;
-/** Longest that one of the two trial steps should take. */
-const trialSeconds = 0.5;
+/** Longest that a trial should take, where it can be cut; and after which a first one must do. */
+const trialSeconds = 0.25;
+const patienceSeconds = 4;
+/** Time steps of a trial evaluation. */
+const trialSteps = 20;
 /** Windows that stand for all where their sizes differ. */
 const sampledWindows = 16;
 
 /**
- * Takes two steps of a few time steps with throw-away weights, measures, and multiplies. The run that follows is not
+ * Takes a few time steps forward and back with throw-away weights, measures, and multiplies. The run that follows is not
  * touched by it.
  *
  * Errors: RNNX_OUT_OF_MEMORY before anything is allocated, where weights and activations cannot fit; RNNX_DATA_TOO_SMALL.
@@ -69,43 +73,79 @@ export async function estimateRun(
   const least = fixed + full.steps * full.batch * model.monteCarlo.train * fewestBytesPerRow(model);
   refuseBeyond(available, least, parameters);
 
-  const perRow = flopsPerRow(model) * model.monteCarlo.train;
-  const steps = Math.max(
-    1,
-    Math.floor((trialSeconds * (await flopsPerSecond(full.batch, model))) / (perRow * full.batch)),
-  );
+  const copies = model.monteCarlo.train;
+  const affordable =
+    (trialSeconds * (await flopsPerSecond(full.batch, model))) / (flopsPerRow(model) * copies * full.batch);
   // Such sequences are never cut.
   const whole = train.kind === 'labelled' || train.kind === 'cloze';
-  const bptt = whole ? training.bptt : Math.min(training.bptt, steps);
-  const trial = trainingWindows(train, model.task, { ...options, bptt }, rng).at(0).batch;
-  const copies = model.monteCarlo.train;
+  const cut = (steps: number) => {
+    const bptt = whole ? training.bptt : Math.min(training.bptt, Math.max(1, steps));
+    return trainingWindows(train, model.task, { ...options, bptt }, rng).at(0).batch;
+  };
   const weights = model.initialize(rng);
   try {
-    const pass = () => {
-      const state = model.initialState(trial.batch * copies);
-      const input = { phase: 'train', copies, average: 'log-probabilities', rng } as const;
-      const result = model.lossAndGradients(weights, trial, state, 1 / trial.batch, input);
-      return { result, nll: result.nll };
-    };
-    const { peakBytes, seconds: first } = await measured(pass, true);
-    // The first step also prepares kernels; where it is long, preparing is the smaller part.
-    const seconds = first > 2 * trialSeconds ? first : (await measured(pass, false)).seconds;
-    const trainRow = seconds / (trial.steps * trial.batch);
-    const scoreRow = (split: typeof valid, name: string) =>
-      scoreSecondsPerRow(model, weights, split, evaluation, name, trainRow);
+    const pass = (batch: AnyMinibatch) =>
+      measured(() => {
+        const state = model.initialState(batch.batch * copies);
+        const input = { phase: 'train', copies, average: 'log-probabilities', rng } as const;
+        const result = model.lossAndGradients(weights, batch, state, 1 / batch.batch, input);
+        return { result, nll: result.nll };
+      });
+    const step = lineThrough(await trials(pass, cut(1), cut(Math.floor(affordable))));
     const rows = meanRows(plan);
     const update = (parameters * bytesPerFloat * updatePasses) / bytesPerSecond;
-    const estimation = Math.min(model.estimationBatches, plan.length) * rows * (trainRow / 3);
-    const validating = await scoreRow(valid, 'valid');
-    const testing = await scoreRow(test, 'test');
-    const epoch = plan.length * (rows * trainRow + update) + estimation + validating;
-    const activations = Math.max(0, peakBytes) * ((full.steps * full.batch) / (trial.steps * trial.batch));
-    const needed = fixed + activations;
-    refuseBeyond(available, needed, parameters, training.epochs * epoch + testing);
-    return { seconds: training.epochs * epoch + testing, tokensPerSecond: 1 / trainRow, parameters, bytes: needed };
+    const window = step.fixed.seconds + rows * step.row.seconds + update;
+    const scoring = (split: Dataset['splits']['valid'], name: string) =>
+      scoreSeconds(model, weights, split, evaluation, name, step.row.seconds);
+    const validating = (await scoring(valid, 'valid')) + Math.min(model.estimationBatches, plan.length) * (window / 3);
+    const seconds = training.epochs * (plan.length * window + validating) + (await scoring(test, 'test'));
+    const needed = fixed + step.fixed.bytes + full.steps * full.batch * step.row.bytes;
+    refuseBeyond(available, needed, parameters, seconds);
+    return { seconds, tokensPerSecond: rows / window, parameters, bytes: needed };
   } finally {
     tf.dispose(weights);
   }
+}
+
+interface Cost {
+  readonly seconds: number;
+  /** Most at one time. */
+  readonly bytes: number;
+}
+
+type Trial = readonly [rows: number, cost: Cost];
+
+/** A short pass and a longer one, after one that prepares kernels; a single one where it is long, or cannot be cut. */
+async function trials(
+  pass: (batch: AnyMinibatch) => Promise<Cost>,
+  short: AnyMinibatch,
+  long: AnyMinibatch,
+): Promise<readonly Trial[]> {
+  const rowsOf = ({ steps, batch }: AnyMinibatch) => steps * batch;
+  const first = await pass(short);
+  if (first.seconds > patienceSeconds) return [[rowsOf(short), first]];
+  const again = [rowsOf(short), await pass(short)] as const;
+  return rowsOf(long) > rowsOf(short) ? [again, [rowsOf(long), await pass(long)]] : [again];
+}
+
+/** What every pass costs and what each row adds; all by the rows where there is one trial only. */
+function lineThrough([short, long]: readonly Trial[]): { fixed: Cost; row: Cost } {
+  const between = (quantity: keyof Cost) => {
+    const [rows, cost] = short!;
+    const alone = cost[quantity] / rows;
+    if (long === undefined) return { fixed: 0, row: alone };
+    // Noise of the clock must not make a row free, nor the rest negative.
+    const row = Math.min(
+      Math.max((long[1][quantity] - cost[quantity]) / (long[0] - rows), alone / 1000),
+      long[1][quantity] / long[0],
+    );
+    return { fixed: long[1][quantity] - long[0] * row, row };
+  };
+  const [seconds, bytesOf] = [between('seconds'), between('bytes')];
+  return {
+    fixed: { seconds: seconds.fixed, bytes: bytesOf.fixed },
+    row: { seconds: seconds.row, bytes: bytesOf.row },
+  };
 }
 
 /** For people: time, memory, speed. */
@@ -175,10 +215,7 @@ async function flopsPerSecond(batch: number, { shape }: SequenceModel): Promise<
 }
 
 /** Runs a pass to its end on the device, and frees what it gave. */
-async function measured(
-  pass: () => { result: object; nll: tf.Scalar },
-  withMemory: boolean,
-): Promise<{ seconds: number; peakBytes: number }> {
+async function measured(pass: () => { result: object; nll: tf.Scalar }): Promise<Cost> {
   const before = tf.memory().numBytes;
   const began = performance.now();
   const run = async () => {
@@ -186,14 +223,12 @@ async function measured(
     await nll.data();
     tf.dispose(result as tf.TensorContainer);
   };
-  if (!withMemory) await run();
-  const profile = withMemory ? await tf.profile(run as never) : undefined;
-  const seconds = (performance.now() - began) / 1000;
-  return { seconds, peakBytes: (profile?.peakBytes ?? before) - before };
+  const { peakBytes } = await tf.profile(run as never);
+  return { seconds: (performance.now() - began) / 1000, bytes: Math.max(0, peakBytes - before) };
 }
 
 /** Seconds to score a split, from its first window cut short; a third of training's where statistics come first. */
-async function scoreSecondsPerRow(
+async function scoreSeconds(
   model: SequenceModel,
   weights: Weights,
   split: Dataset['splits']['valid'],
@@ -204,12 +239,8 @@ async function scoreSecondsPerRow(
   const plan = evaluationWindows(split, model.task, evaluation, name);
   const rows = plan.length * meanRows(plan);
   if (model.estimationBatches > 0) return rows * (trainRow / 3);
-  const { batch } = evaluationWindows(
-    split,
-    model.task,
-    { ...evaluation, steps: Math.min(evaluation.steps, 20) },
-    name,
-  ).at(0);
+  const few = { ...evaluation, steps: Math.min(evaluation.steps, trialSteps) };
+  const { batch } = evaluationWindows(split, model.task, few, name).at(0);
   const { evaluate: samples, average } = model.monteCarlo;
   const copies = Math.max(1, samples);
   const phase = samples === 0 ? ('evaluate' as const) : ('sample' as const);
@@ -217,7 +248,7 @@ async function scoreSecondsPerRow(
     const state = model.initialState(batch.batch * copies);
     const result = model.score(weights, batch, state, { phase, copies, average, rng: createRng(0) });
     return { result, nll: result.nll };
-  }, false);
+  });
   return (rows * seconds) / (batch.steps * batch.batch);
 }
 

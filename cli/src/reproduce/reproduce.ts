@@ -1,16 +1,14 @@
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
-import { RnnxError } from '@rnnx/core';
 import { presets as allPresets, type Preset } from '@rnnx/presets';
-import { describeEstimate, type Estimate, estimateRun } from '../estimate.js';
 import { Host, type HostOptions } from '../host.js';
 import type { Report } from '../report/report.js';
 import { writeReport } from '../report/write.js';
 import { makeFolder } from '../run-folder/files.js';
 import { duration } from '../terminal/format.js';
-import { createModel } from '../train-run.js';
 import { beginArguments, dataArguments } from './arguments.js';
 import { isFinished, type Job, runJobs } from './jobs.js';
+import { lookAhead, type Outlook } from './look-ahead.js';
 import type { TableProgress } from './progress.js';
 import { buildReport } from './report.js';
 import { folderOf, type PlannedPreset, planPreset, presetsOf } from './rows.js';
@@ -49,8 +47,7 @@ export interface Reproduction {
   readonly failed: number;
 }
 
-/** Why a preset cannot be trained here. */
-export type Problems = ReadonlyMap<string, string>;
+export type Problems = Outlook['problems'];
 
 /**
  * Trains the rows of a paper, each seed in a process of its own, and writes the report. What is finished is kept, what is
@@ -66,15 +63,17 @@ export async function reproduce(options: ReproduceOptions, progress: TableProgre
   const planned = chosen.map((preset) => planPreset(host, preset, options));
   await makeFolder(join(out, 'runs'));
   const state = await StateFile.open(out);
-  const { problems, estimates } = await lookAhead(host, planned, options, progress);
-  const jobs = await plannedJobs(planned, estimates, problems, options);
-  announce(jobs, planned, problems, options, progress);
-
   const budget = new AbortController();
   const timer = options.budget === undefined ? undefined : setTimeout(() => budget.abort(), options.budget * 1000);
   const ending = AbortSignal.any([signal, budget.signal]);
   const data = dataArguments(options);
+  let problems: Problems;
   try {
+    const unfinished = await select(planned, async (each) => !(await isDone(each, options)));
+    const outlook = await lookAhead(host, unfinished, ending, (line) => progress.line(line));
+    problems = outlook.problems;
+    const jobs = await plannedJobs(planned, outlook, options);
+    announce(jobs, planned, problems, options, progress);
     progress.plan(jobs, parallel);
     await runJobs(jobs, {
       state,
@@ -95,57 +94,17 @@ export async function reproduce(options: ReproduceOptions, progress: TableProgre
   return { report, ...written, stopped: ending.aborted, failed };
 }
 
-/** Says of every preset that is not finished what it will take, or why it cannot run. */
-async function lookAhead(
-  host: Host,
-  planned: readonly PlannedPreset[],
-  options: ReproduceOptions,
-  progress: TableProgress,
-): Promise<{ problems: Problems; estimates: ReadonlyMap<string, Estimate> }> {
-  const problems = new Map<string, string>();
-  const estimates = new Map<string, Estimate>();
-  let first: unknown;
-  for (const each of planned) {
-    const { name } = each.preset;
-    if (options.signal.aborted) break;
-    const done = await Promise.all(
-      seedsOf(options).map((seed) => isFinished({ folder: folderOf(options.out, each, seed), planned: each }, seed)),
-    );
-    if (done.every(Boolean)) continue;
-    try {
-      const estimate = await estimatePreset(host, each);
-      estimates.set(name, estimate);
-      progress.line(`${name}  ${describeEstimate(estimate)}`);
-    } catch (error) {
-      if (!(error instanceof RnnxError)) throw error;
-      first ??= error;
-      const { got, expected } = error.details;
-      const summary = error.message.split('\n')[0]!;
-      problems.set(
-        name,
-        `${error.code}: ${summary}${got === undefined ? '' : `; ${got}`}${expected === undefined ? '' : `; expected ${expected}`}`,
-      );
-      progress.line(`${name}  cannot run: ${problems.get(name)}`);
-    }
-  }
-  if (problems.size === planned.length) throw first;
-  return { problems, estimates };
+async function select<T>(values: readonly T[], keep: (value: T) => Promise<boolean>): Promise<readonly T[]> {
+  const kept = await Promise.all(values.map(keep));
+  return values.filter((_, i) => kept[i]);
 }
 
-/** All variants of a preset, one seed. */
-async function estimatePreset(host: Host, { rows }: PlannedPreset): Promise<Estimate> {
-  let total: Estimate | undefined;
-  for (const { planned } of rows) {
-    const { scope } = await host.openRun(planned.config);
-    try {
-      const dataset = await host.dataset(planned.config, scope);
-      const one = await estimateRun(createModel(planned, scope, dataset), dataset, planned.config);
-      total = { ...one, seconds: one.seconds + (total?.seconds ?? 0), bytes: Math.max(one.bytes, total?.bytes ?? 0) };
-    } finally {
-      await scope.dispose();
-    }
-  }
-  return total!;
+/** Every seed of a preset has its result. */
+async function isDone(planned: PlannedPreset, options: ReproduceOptions): Promise<boolean> {
+  const done = seedsOf(options).map((seed) =>
+    isFinished({ folder: folderOf(options.out, planned, seed), planned }, seed),
+  );
+  return (await Promise.all(done)).every(Boolean);
 }
 
 const seedsOf = ({ seeds }: ReproduceOptions) => Array.from({ length: seeds }, (_, i) => i + 1);
@@ -153,8 +112,7 @@ const seedsOf = ({ seeds }: ReproduceOptions) => Array.from({ length: seeds }, (
 /** What is left to do: the first seed of all before the second of any, the cheapest first. */
 async function plannedJobs(
   planned: readonly PlannedPreset[],
-  estimates: ReadonlyMap<string, Estimate>,
-  problems: Problems,
+  { estimates, problems }: Outlook,
   options: ReproduceOptions,
 ): Promise<readonly Job[]> {
   const jobs: Job[] = [];
