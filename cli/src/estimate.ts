@@ -148,11 +148,6 @@ function lineThrough([short, long]: readonly Trial[]): { fixed: Cost; row: Cost 
   };
 }
 
-/** For people: time, memory, speed. */
-export function describeEstimate({ seconds, bytes: needed, tokensPerSecond, parameters }: Estimate): string {
-  return `about ${duration(seconds)} and ${bytes(needed)} of memory: ${count(parameters)} parameters, ${count(tokensPerSecond)} tokens/s`;
-}
-
 function refuseBeyond(available: number, needed: number, parameters: number, seconds?: number): void {
   if (needed <= available) return;
   const time = seconds === undefined ? '' : `, and about ${duration(seconds)}`;

@@ -1,4 +1,5 @@
 import type { PlannedRun, Score, SplitName, Task, TrainingEvent } from '@rnnx/core';
+import type { Estimate } from './estimate.js';
 
 /** Which training an event belongs to. */
 export interface RunId {
@@ -42,6 +43,8 @@ export interface StartEvent {
   readonly dataset: string;
   /** Sources, checksums, licences. */
   readonly notes: readonly string[];
+  /** Time and memory that it will take, where that was asked for. */
+  readonly estimate?: Estimate;
   /** Where a resumed run goes on; `null` for a fresh one. */
   readonly resumedAt: { readonly epoch: number; readonly step: number } | null;
 }

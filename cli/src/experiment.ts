@@ -21,6 +21,8 @@ export interface ExperimentOptions extends HostOptions {
   readonly out?: { readonly folder: string } | { readonly parent: string };
   /** Name of the preset that the configuration came from, kept beside the runs. */
   readonly preset?: string;
+  /** Measure a few steps before each run, so that its `start` tells the time and memory that it will take. */
+  readonly estimate?: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function* runExperiment(
       'folder' in out
         ? await ExperimentFolder.create(out.folder, record)
         : await ExperimentFolder.createFresh(out.parent, record);
-  return yield* runAll(host, config, expandVariants(host.registry, config), folder, options.signal);
+  return yield* runAll(host, config, expandVariants(host.registry, config), folder, options);
 }
 
 /**
@@ -75,7 +77,7 @@ export async function* resumeExperiment(
       expected: all.map(({ variant, seed }) => `${variant}-seed-${seed}`).join(', '),
       remedy: 'name one of these folders, or the one above',
     });
-  return yield* runAll(host, config, runs, folder, options.signal);
+  return yield* runAll(host, config, runs, folder, options);
 }
 
 async function* runAll(
@@ -83,7 +85,7 @@ async function* runAll(
   config: ExperimentConfig,
   runs: readonly PlannedRun[],
   folder: ExperimentFolder | undefined,
-  signal: AbortSignal | undefined,
+  { signal, estimate }: Pick<ExperimentOptions, 'signal' | 'estimate'>,
 ): AsyncGenerator<ExperimentEvent, readonly RunResult[]> {
   yield { type: 'plan', name: config.name, runs, folder: folder?.path ?? null };
   const results: RunResult[] = [];
@@ -94,7 +96,7 @@ async function* runAll(
     const runFolder = folder?.run(planned);
     const run = { variant: planned.variant, seed: planned.seed };
     const earlier = await runFolder?.result();
-    const result = earlier ?? (yield* untilAborted(trainRun(host, planned, runFolder, signal), signal));
+    const result = earlier ?? (yield* untilAborted(trainRun(host, planned, runFolder, signal, estimate), signal));
     if (result === undefined) aborted = true;
     else {
       results.push(result);

@@ -101,6 +101,12 @@ function createProgram(finish: (code: number) => void): Command {
       finish(await (await import('./commands/reproduce.js')).reproducePaper(paper, options)),
     );
 
+  withOptions(command('compare', 'put runs side by side: a table, and a page with their curves'), [
+    new Option('--out <folder>', 'write report.html and report.md there'),
+  ])
+    .argument('<run...>', 'folders of runs or experiments')
+    .action(async (paths, options) => finish(await (await import('./commands/compare.js')).compare(paths, options)));
+
   withOptions(command('doctor', 'look what works on this machine'), [
     configOption(),
     new Option('--json', 'as JSON'),

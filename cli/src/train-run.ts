@@ -15,6 +15,7 @@ import {
 } from '@rnnx/core';
 import type { Tensor } from '@tensorflow/tfjs';
 import type { RunScope } from './container.js';
+import { countParameters, estimateRun } from './estimate.js';
 import type { ExperimentEvent, RunId, RunResult } from './events.js';
 import type { Host } from './host.js';
 import { checkMemory, explainAllocation } from './memory.js';
@@ -26,6 +27,7 @@ import type { RunFolder } from './run-folder/run-folder.js';
  * One run from start, or from its folder's last checkpoint, to its result.
  *
  * @param folder where files are written; without it the best weights are kept in memory
+ * @param withEstimate tells first what it will take, which a few steps measure
  * @returns the result, or `undefined` if the signal stopped it
  */
 export async function* trainRun(
@@ -33,6 +35,7 @@ export async function* trainRun(
   planned: PlannedRun,
   folder: RunFolder | undefined,
   signal: AbortSignal | undefined,
+  withEstimate = false,
 ): AsyncGenerator<ExperimentEvent, RunResult | undefined> {
   const { config, seed } = planned;
   const run: RunId = { variant: planned.variant, seed };
@@ -43,6 +46,7 @@ export async function* trainRun(
     const model = createModel(planned, scope, dataset);
     const parameters = countParameters(model);
     checkMemory(parameters);
+    const estimate = withEstimate ? await estimateRun(model, dataset, config) : undefined;
     const environment = await describeEnvironment(host.origins.values(), backend);
     const { pluginFolder, dataDir } = host;
     const resume = await folder?.open(config, { run, pluginFolder, dataDir, dataset: identify(dataset) }, environment);
@@ -55,6 +59,7 @@ export async function* trainRun(
       backend,
       dataset: dataset.name,
       notes: dataset.notes,
+      ...(estimate && { estimate }),
       resumedAt: resume ? { epoch: resume.progress.epoch, step: resume.progress.step } : null,
     };
 
@@ -121,8 +126,4 @@ export function createModel({ config }: Pick<PlannedRun, 'config'>, scope: RunSc
 
 export function disposeAll(weights: Readonly<Record<string, Tensor>>): void {
   for (const weight of Object.values(weights)) weight.dispose();
-}
-
-function countParameters({ specs }: SequenceModel): number {
-  return specs.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
 }

@@ -47,6 +47,7 @@ export * from './training/optimizers/sgd.js';
 export { restoreWeights } from './training/run-state.js';
 export * from './training/schedules.js';
 export * from './training/snapshot.js';
+export { trackWeights } from './training/track.js';
 export * from './training/train.js';
 export { type Updated, type UpdateInput, updateWeights } from './training/update.js';
 export { relabelEntities } from './training/windows/relabel-entities.js';

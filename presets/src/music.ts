@@ -137,6 +137,7 @@ function experiment(corpus: Corpus, model: Model): ExperimentInput {
     training: {
       epochs: 1000,
       patience: 50,
+      track: ['spectral-radius'],
       batchSize,
       bptt: 99,
       carryState: false,

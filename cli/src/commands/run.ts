@@ -66,7 +66,13 @@ async function begin(options: RunOptions, signal: AbortSignal, reporter: Reporte
   }
   const { input, preset, pluginFolder, changes } = await assembleConfig(options, process.cwd());
   const out = options.out === undefined ? { parent: resolve('runs') } : { folder: resolve(options.out) };
-  const events = runExperiment(input, { ...host, pluginFolder, out, ...(preset && { preset: preset.name }) });
+  const events = runExperiment(input, {
+    ...host,
+    pluginFolder,
+    out,
+    estimate: reporter !== silent,
+    ...(preset && { preset: preset.name }),
+  });
   return { events, preset, changes };
 }
 

@@ -3,11 +3,11 @@ import { type ExperimentConfig, isPlainObject } from '@rnnx/core';
 
 /**
  * Twelve hexadecimal digits that tell one experiment from another: SHA-256 over everything that decides its result, in an
- * order of keys of its own. Seeds, the name and how often a run reports or saves do not count.
+ * order of keys of its own. Seeds, the name, and what or how often a run reports or saves, do not count.
  */
 export function configHash(config: ExperimentConfig): string {
   const { name: _name, seeds: _seeds, variants: _variants, training, ...rest } = config;
-  const { reportEvery: _report, checkpointEvery: _save, ...deciding } = training;
+  const { reportEvery: _report, checkpointEvery: _save, track: _track, ...deciding } = training;
   const text = JSON.stringify(sorted({ ...rest, training: deciding }));
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

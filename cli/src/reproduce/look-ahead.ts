@@ -1,7 +1,8 @@
 import { type ExperimentConfig, isPlainObject, RnnxError } from '@rnnx/core';
-import { describeEstimate, type Estimate, estimateRun } from '../estimate.js';
+import { type Estimate, estimateRun } from '../estimate.js';
 import type { Host } from '../host.js';
 import { sorted } from '../report/config-hash.js';
+import { describeEstimate } from '../terminal/estimate.js';
 import { createModel } from '../train-run.js';
 import type { PlannedPreset, PlannedRow } from './rows.js';
 

@@ -2,6 +2,7 @@ import type { LoadProgress, Task } from '@rnnx/core';
 import { createLogUpdate } from 'log-update';
 import colors from 'picocolors';
 import type { ExperimentEvent, RunId, StartEvent } from '../events.js';
+import { describeEstimate } from './estimate.js';
 import { bytes, count, duration, metricLabels, number } from './format.js';
 
 /** What is read one by one. */
@@ -48,6 +49,8 @@ abstract class LineReporter implements Reporter {
         this.line(
           `${runName(event.run)}  ${event.dataset}, ${count(event.parameters)} parameters, backend ${event.backend}`,
         );
+        if (event.estimate !== undefined && event.resumedAt === null)
+          this.line(`${runName(event.run)}  ${describeEstimate(event.estimate)}`);
         if (event.resumedAt !== null)
           this.line(
             `${runName(event.run)}  goes on after epoch ${event.resumedAt.epoch}, step ${event.resumedAt.step}`,

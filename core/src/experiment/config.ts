@@ -64,7 +64,12 @@ export interface TrainingConfig {
   readonly checkpointEvery: number | null;
   /** Report a step event every so many steps. */
   readonly reportEvery: number;
+  /** Quantities of the weights to report with each epoch; they do not change the training. */
+  readonly track: readonly TrackedQuantity[];
 }
+
+/** `spectral-radius`: largest modulus of the eigenvalues of each recurrent matrix, gate by gate. */
+export type TrackedQuantity = 'spectral-radius';
 
 export type OptimizerConfig =
   | { readonly name: 'sgd'; readonly learningRate: number }

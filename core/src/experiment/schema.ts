@@ -224,6 +224,13 @@ const training = section('How the network is trained', {
   patience: countOrNull('Stop after so many epochs without a better validation metric; null: never'),
   checkpointEvery: countOrNull('Also write a checkpoint every so many steps; null: after epochs only'),
   reportEvery: count('Report progress every so many steps', 50),
+  track: {
+    description: 'Quantities of the weights to report with each epoch: "spectral-radius" of the recurrent matrices',
+    type: 'array',
+    items: { enum: ['spectral-radius'] },
+    uniqueItems: true,
+    default: [],
+  },
 });
 
 const evaluation = section('How splits are scored', {

@@ -15,6 +15,7 @@ import { scheduledRate } from './schedules.js';
 import type { Snapshot } from './snapshot.js';
 import { takeStep } from './step.js';
 import { dispose, read } from './tensors.js';
+import { trackWeights } from './track.js';
 import { requireFinite } from './update.js';
 import type { WindowPlan } from './windows/window-plan.js';
 
@@ -155,7 +156,10 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
       const train = toScore({ nll: epochNll, errors: epochErrors, count: epochCount }, model.task);
       const { learningRate } = progress;
       const best = state.finishEpoch(valid.metric, optimizer);
-      const scalars = await readReport(model, state.evaluated);
+      const scalars = {
+        ...(await readReport(model, state.evaluated)),
+        ...(await trackWeights(training.track, model, state.weights)),
+      };
       yield { type: 'epoch', epoch, train, valid, best, learningRate, seconds: watch.total, scalars };
       const last = await checkpoint();
       if (best) yield { ...last, best };

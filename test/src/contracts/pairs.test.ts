@@ -99,6 +99,7 @@ async function trained(refs: readonly (PluginRef & object)[], cell: string, data
       patience: null,
       checkpointEvery: null,
       reportEvery: 1,
+      track: [],
     },
   } as const;
   const events: TrainingEvent[] = [];

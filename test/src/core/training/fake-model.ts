@@ -235,6 +235,7 @@ export const training: TrainingConfig = {
   patience: null,
   checkpointEvery: null,
   reportEvery: 1,
+  track: [],
 };
 
 export const evaluation = { batchSize: 1, steps: 7 };

@@ -1,0 +1,71 @@
+import type { ExperimentConfig, PluginRef } from '@rnnx/core';
+import { baseVariant } from '@rnnx/core';
+import { presets } from '@rnnx/presets';
+import { ExperimentFolder } from '../run-folder/experiment-folder.js';
+import { groupHash } from './config-hash.js';
+import { figuresOf } from './figures.js';
+import type { Report, ReportRow } from './report.js';
+import { type RunData, readRun, runFolders } from './run-data.js';
+
+/**
+ * A report over any run folders: runs of one configuration are the seeds of a row; a row that came from a preset has its
+ * published numbers beside it.
+ *
+ * Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE.
+ */
+export async function compareRuns(paths: readonly string[], command: string): Promise<Report> {
+  const runs = await Promise.all([...new Set(runFolders(paths))].map(readRun));
+  const byHash = new Map<string, RunData[]>();
+  for (const run of runs) byHash.set(run.hash, [...(byHash.get(run.hash) ?? []), run]);
+  const rows = await Promise.all([...byHash.values()].map(rowOf));
+  const shown = disambiguated(rows);
+  return {
+    title: `${rows.length} ${rows.length === 1 ? 'experiment' : 'experiments'} compared`,
+    subtitle: [...new Set(runs.map(({ data }) => data.name))].join(', '),
+    notes: [
+      'Each row is the mean over its seeds, ± the standard deviation, with the weights of the best validation epoch.',
+    ],
+    rows: shown,
+    figures: figuresOf(shown),
+    command,
+  };
+}
+
+async function rowOf(runs: readonly RunData[]): Promise<ReportRow> {
+  const { config, hash, run, path } = runs[0]!;
+  const record = await experimentOf(path);
+  const preset = presets.find(({ name }) => name === record?.preset);
+  const isPreset = preset !== undefined && run.variant === baseVariant;
+  return {
+    name: config.name,
+    label: isPreset ? (preset.paper?.row ?? preset.title) : labelOf(config, run.variant),
+    ...(isPreset && preset.paper ? { table: `${preset.paper.key}: ${preset.paper.table}` } : {}),
+    group: groupHash(config),
+    hash,
+    metric: runs.find(({ result }) => result)?.result?.metric ?? preset?.published[0]?.metric ?? 'perplexity',
+    published: isPreset ? preset.published : [],
+    epochs: config.training.epochs,
+    command: `npx rnnx run --config ${runs[0]!.path}/config.json`,
+    runs: runs.map((data) => ({ seed: data.run.seed, data })),
+  };
+}
+
+async function experimentOf(path: string): Promise<{ readonly preset: string | null } | undefined> {
+  const parent = ExperimentFolder.parentOf(path)?.experiment;
+  return parent === undefined ? undefined : (await ExperimentFolder.open(parent)).record;
+}
+
+/** The variant's name, or what acts on the network. */
+function labelOf({ name, regularizers }: ExperimentConfig, variant: string): string {
+  if (variant !== baseVariant) return `${name}: ${variant}`;
+  const names = regularizers.map((ref: PluginRef) => (typeof ref === 'string' ? ref : ref.name));
+  return names.length === 0 ? name : `${name}: ${names.join(' + ')}`;
+}
+
+/** Rows of one label get their configuration's hash beside it. */
+function disambiguated(rows: readonly ReportRow[]): readonly ReportRow[] {
+  return rows.map((row) => {
+    const twins = rows.filter(({ label, table }) => label === row.label && table === row.table);
+    return twins.length === 1 ? row : { ...row, label: `${row.label} (${row.hash.slice(0, 6)})` };
+  });
+}
