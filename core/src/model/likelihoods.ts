@@ -85,8 +85,12 @@ export const categorical: Likelihood = {
  * σ(η / √(1 + π v / 8)) (Wang and Manning 2013).
  */
 export const bernoulli: Likelihood = {
-  nll: (hidden, weight, bias, targets, variance) =>
-    elementwise(shrink(naturalParameters(hidden, weight, bias), weight, variance), targets, bernoulliFamily),
+  nll(hidden, weight, bias, targets, variance) {
+    const fused =
+      variance === undefined ? fusedKernels().linearSigmoid?.(hidden, weight, bias, targets as tf.Tensor2D) : undefined;
+    if (fused !== undefined) return fused;
+    return elementwise(shrink(naturalParameters(hidden, weight, bias), weight, variance), targets, bernoulliFamily);
+  },
   ofParameters: (eta, targets) => elementwise(eta, targets, bernoulliFamily),
 };
 

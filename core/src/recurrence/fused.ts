@@ -99,6 +99,16 @@ export interface FusedKernels {
     bias: tf.Tensor1D,
     labels: tf.Tensor1D,
   ): tf.Tensor1D | undefined;
+  /**
+   * Σ_o log(1 + exp η) - η·y with η = h Vᵀ + b, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[O, H]` and
+   * bias `[O]`; targets y `[N, O]`.
+   */
+  linearSigmoid?(
+    hidden: tf.Tensor2D,
+    weight: tf.Tensor2D,
+    bias: tf.Tensor1D,
+    targets: tf.Tensor2D,
+  ): tf.Tensor1D | undefined;
 }
 
 /** Random fills under a Philox key: the same bits as the core's own loops, only sooner. */

@@ -18,9 +18,9 @@ export function onNative(): void {
 }
 
 /** How often each fused kernel took a request while `body` ran on the native backend. */
-export function countFused<T>(body: () => T): { result: T; sequences: number; normalized: number; losses: number } {
+export function countFused<T>(body: () => T) {
   const kernels = fusedKernels();
-  let [sequences, normalized, losses] = [0, 0, 0];
+  let [sequences, normalized, losses, sigmoids] = [0, 0, 0, 0];
   const counting: FusedKernels = {
     sequence(request) {
       const made = kernels.sequence?.(request);
@@ -37,10 +37,15 @@ export function countFused<T>(body: () => T): { result: T; sequences: number; no
       if (made !== undefined) losses++;
       return made;
     },
+    linearSigmoid(...args) {
+      const made = kernels.linearSigmoid?.(...args);
+      if (made !== undefined) sigmoids++;
+      return made;
+    },
   };
   registerFusedKernels('native', counting);
   try {
-    return { result: body(), sequences, normalized, losses };
+    return { result: body(), sequences, normalized, losses, sigmoids };
   } finally {
     registerFusedKernels('native', kernels);
   }

@@ -2,6 +2,7 @@ import type { FusedKernels } from '@rnnx/core';
 import type { Addon } from '../addon-types.js';
 import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
+import { createLinearSigmoid } from './linear-sigmoid.js';
 import { Memory } from './memory.js';
 import { createNormalizedSequence } from './normalized.js';
 import { createOptimizerKernels } from './optimizer.js';
@@ -15,6 +16,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
     sequence: createSequence(addon, store),
     steppedProduct: createSteppedProduct(addon, store),
     normalizedSequence: createNormalizedSequence(addon, store),
+    linearSigmoid: createLinearSigmoid(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),
     optimizer: createOptimizerKernels(addon, store),
     fills: {
