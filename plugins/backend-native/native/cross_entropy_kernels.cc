@@ -22,31 +22,39 @@ RNNX_INLINE void each(int64_t n, F f) {
 RNNX_INLINE vf read(const float* p, int64_t lanes) { return lanes == width ? load(p) : load_part(p, lanes); }
 RNNX_INLINE void write(float* p, vf x, int64_t lanes) { lanes == width ? store(p, x) : store_part(p, x, lanes); }
 
+/// Rows whose largest logits are found before their exponentials: the one waits for the other, rows do not wait for rows.
+constexpr int64_t row_block = 8;
+
 template <int Panels>
 static void exponentials_of(int64_t rows, int64_t stride, const float* bias, float* logits, float* reference, float* sum) {
   constexpr int count = Panels * panel_vectors;
   vf shift[count];
 #pragma GCC unroll 16
   for (int i = 0; i < count; i++) shift[i] = load(bias + i * width);
-  for (int64_t row = 0; row < rows; row++, logits += panel) {
-    vf x[count];
-    // Finite, so that a row of nothing but minus infinity has exponentials of zero.
-    vf most = splat(-3.4028235e38f);
+  for (int64_t begin = 0; begin < rows; begin += row_block) {
+    const int64_t end = rows - begin < row_block ? rows : begin + row_block;
+    for (int64_t row = begin; row < end; row++) {
+      const float* from = logits + row * panel;
+      // Finite, so that a row of nothing but minus infinity has exponentials of zero.
+      vf most = splat(-3.4028235e38f);
 #pragma GCC unroll 16
-    for (int i = 0; i < count; i++) {
-      x[i] = load(logits + i / panel_vectors * stride + i % panel_vectors * width) + shift[i];
-      most = max(x[i], most);
+      for (int i = 0; i < count; i++)
+        most = max(load(from + i / panel_vectors * stride + i % panel_vectors * width) + shift[i], most);
+      reference[row] = max_lanes(most);
     }
-    const float largest = max_lanes(most);
-    vf total = {};
+    for (int64_t row = begin; row < end; row++) {
+      float* at = logits + row * panel;
+      const vf largest = splat(reference[row]);
+      vf total = {};
 #pragma GCC unroll 16
-    for (int i = 0; i < count; i++) {
-      const vf e = exp(x[i] - splat(largest));
-      total = total + e;
-      store(logits + i / panel_vectors * stride + i % panel_vectors * width, e);
+      for (int i = 0; i < count; i++) {
+        float* to = at + i / panel_vectors * stride + i % panel_vectors * width;
+        const vf e = exp_below((load(to) + shift[i]) - largest);
+        total = total + e;
+        store(to, e);
+      }
+      sum[row] = sum_lanes(total);
     }
-    reference[row] = largest;
-    sum[row] = sum_lanes(total);
   }
 }
 

@@ -7,15 +7,13 @@
 
 namespace rnnx::RNNX_ISA {
 
-RNNX_INLINE vf exp(vf x) {
-  // Beyond these bounds the result is infinite or zero. Comparisons with NaN are false, so it goes through.
-  vf bounded = select(x > splat(89.0f), splat(89.0f), x);
-  bounded = select(bounded < splat(-104.0f), splat(-104.0f), bounded);
+/// exp for -104 <= x <= 89, and NaN.
+RNNX_INLINE vf exp_within(vf x) {
   // Rounds to nearest by adding 1.5 * 2^23.
   const vf magic = splat(12582912.0f);
-  const vf n = fma(bounded, splat(1.44269504f), magic) - magic;
+  const vf n = fma(x, splat(1.44269504f), magic) - magic;
   // ln 2 in two parts, the first of few bits, so that n * part is exact.
-  vf r = fma(n, splat(-0.693359375f), bounded);
+  vf r = fma(n, splat(-0.693359375f), x);
   r = fma(n, splat(2.12194440e-4f), r);
   // Taylor to r^7: truncation 5e-9 relative at ln(2)/2.
   vf p = fma(splat(1.9841270e-4f), r, splat(1.3888889e-3f));
@@ -26,6 +24,15 @@ RNNX_INLINE vf exp(vf x) {
   p = fma(p, r * r, r) + splat(1.0f);
   return scale(p, n);
 }
+
+RNNX_INLINE vf exp(vf x) {
+  // Beyond these bounds the result is infinite or zero. Comparisons with NaN are false, so it goes through.
+  const vf bounded = select(x > splat(89.0f), splat(89.0f), x);
+  return exp_within(select(bounded < splat(-104.0f), splat(-104.0f), bounded));
+}
+
+/// The same, to the bit, where x is known not to be above 89.
+RNNX_INLINE vf exp_below(vf x) { return exp_within(max(splat(-104.0f), x)); }
 
 /// Natural logarithm: NaN below zero, minus infinity at either zero.
 RNNX_INLINE vf log(vf x) {
