@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { FoundAdapter } from './adapter.js';
 import { Buffers } from './buffers.js';
 import { type Device, openDevice } from './device.js';
+import { mendKernels } from './mend-kernels.js';
 
 interface TensorData {
   values: tf.backend_util.BackendValues | null;
@@ -20,6 +21,8 @@ export interface WebGpuBackend extends tf.KernelBackend {
   readonly tensorMap: { get(id: object): TensorData; has(id: object): boolean };
   /** Tensors that recorded commands read or write: their memory stays until these are submitted. */
   commandQueueOwnedIds: WeakSet<object>;
+  /** Buffers that go round again once the recorded commands are submitted. */
+  readonly uniformPendingDisposal: GPUBuffer[];
   read(id: object): Promise<tf.backend_util.BackendValues>;
   makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.backend_util.BackendValues): tf.TensorInfo;
   uploadToGPU(id: object): void;
@@ -39,6 +42,7 @@ type Constructor = new (device: GPUDevice, info: GPUAdapterInfo) => WebGpuBacken
 export async function createBackend(found: FoundAdapter): Promise<StartedBackend> {
   // Before tfjs can see a GPU: else it registers a backend of its own.
   const tfjs = (await import('@tensorflow/tfjs-backend-webgpu')) as unknown as { WebGPUBackend: Constructor };
+  mendKernels('webgpu');
   exposeGpu(found.gpu);
   const opened = await openDevice(found);
 

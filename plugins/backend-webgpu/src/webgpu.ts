@@ -1,6 +1,15 @@
-import { type Backend, type BackendStatus, definePlugin, RnnxError, startBackend } from '@rnnx/core';
+import {
+  type Backend,
+  type BackendStatus,
+  definePlugin,
+  type FusedKernels,
+  RnnxError,
+  registerFusedKernels,
+  startBackend,
+} from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { type AdapterChoice, extraFlags, findAdapter, isNull } from './adapter.js';
+import { createFusedKernels } from './fused/index.js';
 import { createBackend, type StartedBackend } from './tfjs-backend.js';
 
 export type WebGpuOptions = AdapterChoice;
@@ -25,28 +34,36 @@ class WebGpu implements Backend {
 
   async activate(): Promise<void> {
     const key = JSON.stringify([this.options, extraFlags()]);
-    if (current?.key !== key || current.backend.opened.failed) current = { key, backend: await this.#register() };
+    if (current?.key !== key || current.backend.opened.failed) current = await this.#register(key);
     const computes = !isNull(current.backend.opened.info);
     try {
       await startBackend(name, computes ? tryOut : undefined);
     } catch (cause) {
       throw unavailable((cause as Error).message.split('\n')[0]!, 'update the driver, or take another backend', cause);
     }
+    registerFusedKernels(name, current.kernels);
   }
 
   /** Opens the device and makes it known to tfjs, in place of one before, whose tensors are gone. */
-  async #register(): Promise<StartedBackend> {
+  async #register(key: string): Promise<Started> {
     const found = await findAdapter(this.options);
     if ('reason' in found) throw unavailable(found.reason, found.remedy);
     const backend = await createBackend(found);
     if (tf.findBackendFactory(name) != null) tf.removeBackend(name);
     tf.registerBackend(name, () => backend);
-    return backend;
+    return { key, backend, kernels: createFusedKernels(backend) };
   }
 }
 
-/** The one that tfjs knows as `webgpu`, and what it was opened for. */
-let current: { readonly key: string; readonly backend: StartedBackend } | undefined;
+interface Started {
+  /** What it was opened for. */
+  readonly key: string;
+  readonly backend: StartedBackend;
+  readonly kernels: FusedKernels;
+}
+
+/** The one that tfjs knows as `webgpu`. */
+let current: Started | undefined;
 
 /** The backend that tfjs knows as `webgpu`, if it has been started. */
 export function webGpuBackend(): StartedBackend | undefined {

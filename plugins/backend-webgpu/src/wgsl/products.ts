@@ -1,0 +1,134 @@
+/** Threads of a workgroup; it makes `tileRows` x `tileUnits` elements. */
+export const threads = 256;
+export const tileRows = 32;
+export const tileUnits = 8;
+
+/** The entry point's head: the thread's example b and unit j, and the tile's first ones. */
+export function mainText(body: string): string {
+  return `
+var<workgroup> tile: array<vec4f, 1024>;
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let row0 = group.y * ${tileRows}u;
+  let unit0 = group.x * ${tileUnits}u;
+  let b = row0 + thread / ${tileUnits}u;
+  let j = unit0 + thread % ${tileUnits}u;
+${body}
+}`;
+}
+
+/**
+ * `gate_sums(thread, row0, unit0)`: for the thread's example and unit, Σ_k operand[b, k] weight[k, g H + j], a component a gate.
+ *
+ * Four groups of threads share out k; a thread of a group takes four examples of one unit, all gates at once. Their parts
+ * meet in the tile's memory.
+ *
+ * @param operand expression of the element at (row, k), both u32
+ * @param gates side by side in the weight, 1 to 4
+ */
+export function gateSumsText(operand: string, weight: string, gates: number): string {
+  const column = [0, 1, 2, 3].map((g) => (g < gates ? `${weight}[row + ${g}u * at.units]` : '0.0'));
+  return `
+fn operand_of(row: u32, k: u32) -> f32 {
+  if (row < at.batch && k < at.units) { return ${operand}; }
+  return 0.0;
+}
+
+fn gates_of(k: u32, j: u32) -> vec4f {
+  if (k >= at.units || j >= at.units) { return vec4f(); }
+  let row = k * (${gates}u * at.units) + j;
+  return vec4f(${column.join(', ')});
+}
+
+fn gate_sums(thread: u32, row0: u32, unit0: u32) -> vec4f {
+  let part = thread / 64u;
+  let rows = (thread % 64u) / 8u;
+  let unit = thread % 8u;
+  var sums = array<vec4f, 4>();
+  for (var k0 = 0u; k0 < at.units; k0 += 32u) {
+    let k = k0 + thread % 32u;
+    let row = row0 + 4u * (thread / 32u);
+    tile[(thread / 32u) * 33u + thread % 32u] =
+      vec4f(operand_of(row, k), operand_of(row + 1u, k), operand_of(row + 2u, k), operand_of(row + 3u, k));
+    tile[264u + thread] = gates_of(k0 + thread / 8u, unit0 + unit);
+    workgroupBarrier();
+    for (var i = part * 8u; i < part * 8u + 8u; i++) {
+      let x = tile[rows * 33u + i];
+      let w = tile[264u + i * 8u + unit];
+      sums[0] += x.x * w;
+      sums[1] += x.y * w;
+      sums[2] += x.z * w;
+      sums[3] += x.w * w;
+    }
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < 4u; r++) { tile[part * 256u + (rows * 4u + r) * 8u + unit] = sums[r]; }
+  workgroupBarrier();
+  return tile[thread] + tile[256u + thread] + tile[512u + thread] + tile[768u + thread];
+}`;
+}
+
+/**
+ * `operand_gradient(thread, row0, unit0)`: for the thread's example and unit, Σ_c gradient[b, c] weight[j, c]. Sixteen groups
+ * of threads share out c; a thread takes four examples of four units.
+ *
+ * @param gradient expression of the element at (row, c)
+ * @param columns of the weight, an expression
+ */
+export function operandGradientText(gradient: string, weight: string, columns: string): string {
+  return `
+fn gradient_of(row: u32, c: u32) -> f32 {
+  if (row < at.batch && c < ${columns}) { return ${gradient}; }
+  return 0.0;
+}
+
+fn weight_of(j: u32, c: u32) -> f32 {
+  if (j < at.units && c < ${columns}) { return ${weight}[j * (${columns}) + c]; }
+  return 0.0;
+}
+
+fn operand_gradient(thread: u32, row0: u32, unit0: u32) -> f32 {
+  let part = thread / 16u;
+  let rows = (thread % 16u) / 2u;
+  let units = thread % 2u;
+  var sums = array<vec4f, 4>();
+  for (var c0 = 0u; c0 < ${columns}; c0 += 64u) {
+    let at_c = thread % 64u;
+    let c = c0 + at_c;
+    for (var rows4 = thread / 64u; rows4 < 8u; rows4 += 4u) {
+      let row = row0 + 4u * rows4;
+      tile[rows4 * 65u + at_c] =
+        vec4f(gradient_of(row, c), gradient_of(row + 1u, c), gradient_of(row + 2u, c), gradient_of(row + 3u, c));
+    }
+    if (thread < 128u) {
+      let unit = unit0 + 4u * (thread / 64u);
+      tile[520u + (thread / 64u) * 65u + at_c] =
+        vec4f(weight_of(unit, c), weight_of(unit + 1u, c), weight_of(unit + 2u, c), weight_of(unit + 3u, c));
+    }
+    workgroupBarrier();
+    for (var i = part * 4u; i < part * 4u + 4u; i++) {
+      let d = tile[rows * 65u + i];
+      let w = tile[520u + units * 65u + i];
+      sums[0] += d.x * w;
+      sums[1] += d.y * w;
+      sums[2] += d.z * w;
+      sums[3] += d.w * w;
+    }
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < 4u; r++) { tile[part * 64u + (rows * 4u + r) * 2u + units] = sums[r]; }
+  workgroupBarrier();
+  let row = thread / 8u;
+  let unit = thread % 8u;
+  var sum = 0.0;
+  for (var p = 0u; p < 16u; p++) { sum += tile[p * 64u + row * 2u + unit / 4u][unit % 4u]; }
+  return sum;
+}`;
+}
+
+/** The nonlinearities. tanh of large arguments is kept from overflowing in drivers that build it from exponentials. */
+export const activationsText = `
+fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }
+fn tangent(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 20.0); }
+`;
