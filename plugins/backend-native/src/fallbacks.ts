@@ -5,7 +5,7 @@ export interface Fallback {
   /** Name of tfjs's kernel. */
   readonly kernel: string;
   readonly calls: number;
-  /** Elements of the largest input of each call, added up. */
+  /** Elements of the largest input or output of each call, added up. */
   readonly elements: number;
 }
 
@@ -26,9 +26,9 @@ export function resetFallbacks(): void {
   counts.clear();
 }
 
-/** @param inputs a kernel's inputs: tensors, or lists of them, by name */
-export function countFallback(kernel: string, inputs: unknown): void {
-  const elements = largest(inputs);
+/** @param tensors a kernel's inputs and outputs: tensors, or lists of them, perhaps by name */
+export function countFallback(kernel: string, tensors: unknown): void {
+  const elements = largest(tensors);
   if (elements <= large) return;
   const count = counts.get(kernel) ?? { calls: 0, elements: 0 };
   count.calls += 1;
@@ -36,9 +36,9 @@ export function countFallback(kernel: string, inputs: unknown): void {
   counts.set(kernel, count);
 }
 
-function largest(inputs: unknown): number {
-  if (typeof inputs !== 'object' || inputs === null) return 0;
-  if ('dataId' in inputs && 'shape' in inputs)
-    return (inputs.shape as number[]).reduce((product, length) => product * length, 1);
-  return Object.values(inputs).reduce<number>((most, input) => Math.max(most, largest(input)), 0);
+function largest(tensors: unknown): number {
+  if (typeof tensors !== 'object' || tensors === null) return 0;
+  if ('dataId' in tensors && 'shape' in tensors)
+    return (tensors.shape as number[]).reduce((product, length) => product * length, 1);
+  return Object.values(tensors).reduce<number>((most, each) => Math.max(most, largest(each)), 0);
 }

@@ -18,7 +18,11 @@ async function run({ lines, sizes, rounds, seconds, backends, scale, ...options 
   const bench: Bench = { rounds, seconds, scale, sizes, engines, pytorch, threads, progress: notice };
   const about = machine(threads, pytorch?.version);
   const done: Line[] = [];
-  const settings = { rounds: `${rounds} interleaved`, 'seconds each': `${seconds}` };
+  const settings = {
+    rounds: `${rounds} interleaved`,
+    'seconds each': `${seconds}`,
+    ...(!scale.judged && { sizes: 'tiny: the figures mean nothing' }),
+  };
   const report: Report = { machine: about, settings, lines: done };
   try {
     for (const name of lines) {

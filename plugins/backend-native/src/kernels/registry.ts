@@ -29,8 +29,9 @@ export function registerKernels(backendName: string, kernels: Readonly<Record<st
     const slow: tf.KernelFunc = constantTime.has(kernelName)
       ? kernelFunc
       : (args) => {
-          countFallback(kernelName, args.inputs);
-          return kernelFunc(args);
+          const outputs = kernelFunc(args);
+          countFallback(kernelName, [args.inputs, outputs]);
+          return outputs;
         };
     const fast: tf.KernelFunc = (args) => {
       const backend = args.backend as NativeBackend;

@@ -35,5 +35,6 @@ export async function runLine(name: LineName, bench: Bench): Promise<Line> {
     ...bench,
     progress: (text) => bench.progress(`${name}: ${text}`),
   });
-  return { name, title: program.title, rows, findings, notes, fallbacks: fallbacks() };
+  const judged = bench.scale.judged ? findings : findings.map(({ wanted: _, ...finding }) => finding);
+  return { name, title: program.title, rows, findings: judged, notes, fallbacks: fallbacks() };
 }

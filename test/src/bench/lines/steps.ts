@@ -7,7 +7,7 @@ import type { LineProgram } from './line.js';
 const measured = ['plain', 'noisin', 'dropout'] as const satisfies readonly Variant[];
 
 /** Times PyTorch's speed, on two threads. */
-const wanted: Readonly<Record<number, Readonly<Partial<Record<Variant, number>>>>> = {
+export const stepsWanted: Readonly<Record<number, Readonly<Partial<Record<Variant, number>>>>> = {
   200: { plain: 1.6, noisin: 2.1 },
   650: { plain: 1.9, noisin: 2.5 },
   1500: { plain: 3.5, noisin: 6 },
@@ -30,7 +30,7 @@ export const steps: LineProgram = {
         for (const variant of measured) {
           const pytorch = rowOf(found, 'pytorch', variant);
           if (pytorch === undefined) continue;
-          const least = engine === 'native' ? wanted[hidden]?.[variant] : undefined;
+          const least = engine === 'native' ? stepsWanted[hidden]?.[variant] : undefined;
           findings.push({
             what: `${engine} to PyTorch, ${variant}, 2x${hidden}`,
             unit: 'times',
