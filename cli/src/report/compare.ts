@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ExperimentConfig, PluginRef } from '@rnnx/core';
 import { baseVariant } from '@rnnx/core';
 import { presets } from '@rnnx/presets';
 import { ExperimentFolder } from '../run-folder/experiment-folder.js';
-import { groupHash } from './config-hash.js';
 import { figuresOf } from './figures.js';
 import type { Report, ReportRow } from './report.js';
 import { type RunData, readRun, runFolders } from './run-data.js';
@@ -36,15 +37,17 @@ async function rowOf(runs: readonly RunData[]): Promise<ReportRow> {
   const record = await experimentOf(path);
   const preset = presets.find(({ name }) => name === record?.preset);
   const isPreset = preset !== undefined && run.variant === baseVariant;
+  const paperEpochs = isPreset ? preset.config.training?.epochs : undefined;
   return {
     name: config.name,
     label: isPreset ? (preset.paper?.row ?? preset.title) : labelOf(config, run.variant),
     ...(isPreset && preset.paper ? { table: `${preset.paper.key}: ${preset.paper.table}` } : {}),
-    group: groupHash(config),
+    config,
     hash,
     metric: runs.find(({ result }) => result)?.result?.metric ?? preset?.published[0]?.metric ?? 'perplexity',
     published: isPreset ? preset.published : [],
     epochs: config.training.epochs,
+    ...(paperEpochs === undefined || paperEpochs === config.training.epochs ? {} : { paperEpochs }),
     command: `npx rnnx run --config ${runs[0]!.path}/config.json`,
     runs: runs.map((data) => ({ seed: data.run.seed, data })),
   };
@@ -52,7 +55,8 @@ async function rowOf(runs: readonly RunData[]): Promise<ReportRow> {
 
 async function experimentOf(path: string): Promise<{ readonly preset: string | null } | undefined> {
   const parent = ExperimentFolder.parentOf(path)?.experiment;
-  return parent === undefined ? undefined : (await ExperimentFolder.open(parent)).record;
+  if (parent === undefined || !existsSync(join(parent, 'experiment.json'))) return undefined;
+  return (await ExperimentFolder.open(parent)).record;
 }
 
 /** The variant's name, or what acts on the network. */

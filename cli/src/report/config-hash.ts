@@ -12,12 +12,6 @@ export function configHash(config: ExperimentConfig): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
-/** What runs of one group share: the experiment but for its regularizers, which are what a table compares. */
-export function groupHash(config: ExperimentConfig): string {
-  const { training } = config;
-  return configHash({ ...config, regularizers: [], training: { ...training, epochs: 0 } });
-}
-
 /** The same data with keys in alphabetical order. */
 export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);

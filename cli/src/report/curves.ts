@@ -52,7 +52,8 @@ export function over({ epochs }: RunData, value: (at: EpochPoint) => number): re
   return epochs.map((at): Point => [at.epoch, value(at)]);
 }
 
-function curvesOver(x: string, title: string, y: string, series: readonly Series[]): Curves {
+/** Curves with an upper end that leaves out how they begin. */
+export function curvesOver(x: string, title: string, y: string, series: readonly Series[]): Curves {
   const max = upperEnd(series);
   return {
     kind: 'curves',

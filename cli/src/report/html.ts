@@ -2,6 +2,7 @@ import { columns, textsOf } from './cells.js';
 import { type Chart, colourOf } from './chart.js';
 import { groupCurves, learningCurves } from './curves.js';
 import { environmentOf } from './environment.js';
+import { groupsOf } from './groups.js';
 import { type Report, type ReportFigure, type ReportRow, statusOf, tablesOf } from './report.js';
 import { style } from './style.js';
 import { escapeXml, renderSvg } from './svg.js';
@@ -12,7 +13,7 @@ const policy = "default-src 'none'; style-src 'unsafe-inline'";
 /** One page that opens from disk: tables, plots, commands, environment. The same report gives the same bytes. */
 export function renderHtml(report: Report): string {
   const tables = [...tablesOf(report.rows)];
-  const groups = groupsOf(report.rows);
+  const groups = groupPlots(report.rows);
   const sections = [
     ...tables.map(([name, rows], i) => section(`table-${i + 1}`, name, resultTable(name, rows))),
     ...report.figures.map((figure) => section(`figure-${figure.id}`, figure.title, figureBody(figure))),
@@ -81,19 +82,13 @@ function figureBody({ id, caption, charts }: ReportFigure): string {
 }
 
 /** Each group of rows with its overlaid curves, then those of its rows, folded. */
-function groupsOf(rows: readonly ReportRow[]): readonly string[] {
-  return [...new Set(rows.map(({ group }) => group))].flatMap((group, g) => {
-    const members = rows.filter((row) => row.group === group);
+function groupPlots(rows: readonly ReportRow[]): readonly string[] {
+  return groupsOf(rows).flatMap(({ title, rows: members }, g) => {
     const overlaid = groupCurves(members);
     if (overlaid.length === 0) return [];
     const single = members.flatMap((row) => learningCurves(row) ?? []);
-    const { table } = members[0]!;
-    const title = [
-      table,
-      members.length === 1 ? members[0]!.label : `${members.length} rows that differ in regularization`,
-    ];
     return [
-      `<h3>${escapeXml(title.filter(Boolean).join(': '))}</h3>\n${plots(overlaid, `group-${g + 1}`)}\n` +
+      `<h3>${escapeXml(title)}</h3>\n${plots(overlaid, `group-${g + 1}`)}\n` +
         `<details><summary>Row by row, training dashed</summary>${plots(single, `rows-${g + 1}`)}</details>`,
     ];
   });

@@ -1,4 +1,4 @@
-import type { Score, Task } from '@rnnx/core';
+import type { ExperimentConfig, Score, Task } from '@rnnx/core';
 import type { Published } from '@rnnx/presets';
 import { type Spread, spreadOf } from '../terminal/comparison.js';
 import type { Chart } from './chart.js';
@@ -25,8 +25,8 @@ export interface ReportRow {
   readonly label: string;
   /** Table of the paper, or `undefined` for runs that belong to none. */
   readonly table?: string;
-  /** Rows of one group differ in their regularizers only; their curves lie in one plot. */
-  readonly group: string;
+  /** Complete, without seeds that matter. */
+  readonly config: ExperimentConfig;
   readonly hash: string;
   readonly metric: Task['metric'];
   readonly published: readonly Published[];
@@ -68,15 +68,9 @@ export interface Cell {
   readonly partial: boolean;
 }
 
-const splits = ['valid', 'test'] as const;
-
-/** Splits for which a table has columns: where a number was published, and those that runs score. */
-export function splitsOf(): readonly Cell['split'][] {
-  return splits;
-}
-
 export function cellOf(row: ReportRow, split: 'valid' | 'test'): Cell {
-  const published = row.published.find((entry) => entry.split === split && entry.metric === row.metric)?.value ?? null;
+  const entry = row.published.find((each) => each.split === split && each.metric === row.metric);
+  const published = entry?.printed?.value ?? entry?.value ?? null;
   const values: number[] = [];
   let partial = false;
   for (const { data, scored } of row.runs) {
@@ -85,13 +79,18 @@ export function cellOf(row: ReportRow, split: 'valid' | 'test'): Cell {
       finished === undefined ? (scored?.[split] ?? (split === 'valid' && bestEpoch(data)?.valid)) : undefined;
     const score = finished ?? (early || undefined);
     if (score === undefined || !Number.isFinite(score.metric)) continue;
-    values.push(score.metric);
+    values.push(asPrinted(row, score.metric));
     if (finished === undefined) partial = true;
   }
   const ours = values.length === 0 ? null : { ...spreadOf(values), n: values.length };
   const absolute = ours === null || published === null ? null : ours.mean - published;
   const difference = absolute === null ? null : { absolute, percent: (100 * absolute) / published! };
   return { split, published, ours, difference, partial };
+}
+
+/** A metric as the paper prints it: an accuracy where we count errors. */
+function asPrinted({ published }: ReportRow, metric: number): number {
+  return published.some(({ printed }) => printed?.metric === 'accuracy') ? 100 - metric : metric;
 }
 
 /** The epoch with the best validation metric so far. */

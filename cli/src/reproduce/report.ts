@@ -61,7 +61,7 @@ async function rowOf(
     name: preset.name,
     label: row.label,
     ...(preset.paper && { table: preset.paper.table }),
-    group: row.group,
+    config: row.planned.config,
     hash: row.hash,
     metric: runs.find(({ data }) => data?.result)?.data?.result?.metric ?? preset.published[0]?.metric ?? 'perplexity',
     published: preset.published,

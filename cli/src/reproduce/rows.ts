@@ -9,7 +9,7 @@ import {
 } from '@rnnx/core';
 import type { Preset } from '@rnnx/presets';
 import type { Host } from '../host.js';
-import { configHash, groupHash } from '../report/config-hash.js';
+import { configHash } from '../report/config-hash.js';
 
 /** What the command line changes in every row. */
 export interface RowSettings {
@@ -28,7 +28,6 @@ export interface PlannedRow {
   /** Complete, with the first seed. */
   readonly planned: PlannedRun;
   readonly hash: string;
-  readonly group: string;
   readonly paperEpochs: number;
 }
 
@@ -87,7 +86,6 @@ export function planPreset(host: Host, preset: Preset, settings: RowSettings): P
     label: `${preset.paper?.row ?? preset.title}${runs.length > 1 ? `, ${planned.variant}` : ''}`,
     planned,
     hash: configHash(planned.config),
-    group: groupHash(planned.config),
     paperEpochs,
   }));
   return { preset, input, rows };
