@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import type { FusedCell } from '../recurrence/fused.js';
+import type { FusedCell, FusedMoments } from '../recurrence/fused.js';
 import type { ParameterSpec, Weights } from './parameters.js';
 import { token } from './token.js';
 
@@ -63,6 +63,8 @@ export interface CellMoments {
   input(mean: Tensor, variance: Tensor | undefined): Moments;
   /** Moments of the units of the last layer as they enter the output layer. */
   output(mean: Tensor, variance: Tensor): Moments;
+  /** Set where the step is one that backends may run as a single kernel for all steps. */
+  readonly fused?: FusedMoments;
 }
 
 /**

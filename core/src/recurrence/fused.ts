@@ -60,6 +60,37 @@ export interface NormalizedSequenceRequest {
   readonly readout: Normalization | undefined;
 }
 
+/**
+ * A simple network over means and variances: what fast dropout makes of the units of h_{t-1}, and how the moments of φ(a),
+ * a normal, are found. Equations: plugins/fast-dropout.
+ */
+export interface FusedMoments {
+  readonly activation: 'tanh' | 'sigmoid' | 'relu';
+  /** Name of the recurrent matrix. */
+  readonly recurrent: string;
+  /** Keep probability of a unit of h_{t-1}. */
+  readonly keep: number;
+  /** Nodes and weights of a quadrature under the standard normal density, at most 64; none for the closed form. */
+  readonly rule: readonly { readonly node: number; readonly weight: number }[];
+}
+
+export interface MomentSequenceRequest {
+  readonly cell: FusedMoments;
+  /** Mean and variance of the input product of all steps, the mean with the bias, `[T, B, H]`. */
+  readonly product: tf.Tensor3D;
+  readonly variance: tf.Tensor3D;
+  /** `[H, H]` */
+  readonly recurrent: tf.Tensor2D;
+  /** Mean and variance before the first step, `[B, H]`; differentiable. */
+  readonly state: { readonly mean: tf.Tensor2D; readonly variance: tf.Tensor2D };
+}
+
+/** Moments of the hidden states, `[T, B, H]` each, differentiable with respect to every tensor of the request. */
+export interface MomentSequence {
+  readonly mean: tf.Tensor3D;
+  readonly variance: tf.Tensor3D;
+}
+
 export interface FusedSequence {
   /** Hidden states after the site `hidden`, `[T, B, H]`; differentiable with respect to every tensor of the request. */
   readonly hidden: tf.Tensor3D;
@@ -78,6 +109,7 @@ export interface FusedKernels {
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /** Statistics of the minibatch go to each `observe`, all steps at once. */
   normalizedSequence?(request: NormalizedSequenceRequest): FusedSequence | undefined;
+  momentSequence?(request: MomentSequenceRequest): MomentSequence | undefined;
   /**
    * x_t · W_t for all steps, `[T, B, rows]` to `[T, B, columns]`, or transposed x_t · W_tᵀ, `[T, B, columns]` to
    * `[T, B, rows]`; W_t is `weight` `[rows, columns]` after the perturbations, of which there is at least one.

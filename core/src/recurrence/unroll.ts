@@ -51,8 +51,12 @@ export function unroll(
       output: plan.applyToSequence('output', layer, fused.hidden) as tf.Tensor3D,
       variance: undefined,
     };
+  const spread = operand && timesAll(operand.variance as tf.Tensor3D, tf.square(weights[layout.inputWeight]!));
+  const moments = spread && runMoments(cell, weights, product, spread, start, plan, layer);
+  if (moments !== undefined)
+    return { ...moments, output: plan.applyToSequence('output', layer, moments.hidden) as tf.Tensor3D };
   const products = unstackSteps(product) as tf.Tensor2D[];
-  const spreads = operand && inputVariance(layout, weights, operand.variance as tf.Tensor3D);
+  const spreads = spread && (unstackSteps(spread) as tf.Tensor2D[]);
   const recurrent = recurrentProducts(layout, weights, plan, layer);
   const hidden: tf.Tensor2D[] = [];
   const variances: tf.Tensor2D[] = [];
@@ -136,15 +140,40 @@ function runNormalized(
   }) as { hidden: tf.Tensor3D; state: CellState } | undefined;
 }
 
+/** The same for cells that carry moments, where nothing perturbs them inside the recurrence. */
+function runMoments(
+  cell: Cell,
+  weights: Weights,
+  product: tf.Tensor,
+  spread: tf.Tensor,
+  state: CellState,
+  plan: SitePlan,
+  layer: number,
+): Pick<UnrolledLayer, 'hidden' | 'variance' | 'state'> | undefined {
+  const { momentSequence } = fusedKernels();
+  const { fused, varianceState } = cell.moments!;
+  if (momentSequence === undefined || fused === undefined) return undefined;
+  if (plan.insideRecurrence(layer)?.length !== 0 || plan.has('weights.recurrent', layer)) return undefined;
+  const moments = momentSequence({
+    cell: fused,
+    product: product as tf.Tensor3D,
+    variance: spread as tf.Tensor3D,
+    recurrent: weights[fused.recurrent] as tf.Tensor2D,
+    state: { mean: state.h, variance: state[varianceState]! },
+  });
+  if (moments === undefined) return undefined;
+  const { mean, variance } = moments;
+  return { hidden: mean, variance, state: { h: lastStep(mean), [varianceState]: lastStep(variance) } };
+}
+
+function lastStep(x: tf.Tensor3D): tf.Tensor2D {
+  return tf.squeeze(tf.slice(x, [x.shape[0] - 1, 0, 0], [1, -1, -1]), [0]);
+}
+
 /** The site `initial`, where the plan says that the state begins here. */
 function begin(state: CellState, plan: SitePlan, layer: number): CellState {
   if (!plan.has('initial', layer)) return state;
   return { ...state, h: plan.applyToStep('initial', layer, state.h, { t: 0 }) };
-}
-
-/** Variance of the input product of all steps, `v · W_x²`, cut into steps. */
-function inputVariance(layout: CellLayout, weights: Weights, variance: tf.Tensor3D): tf.Tensor2D[] {
-  return unstackSteps(timesAll(variance, tf.square(weights[layout.inputWeight]!))) as tf.Tensor2D[];
 }
 
 function perturbState(plan: SitePlan, layer: number, t: number, previous: CellState, next: CellState): CellState {

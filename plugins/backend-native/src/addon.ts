@@ -33,6 +33,8 @@ const needed: readonly (keyof Addon)[] = [
   'intFromFloat',
   'isa',
   'logical',
+  'momentBackward',
+  'momentForward',
   'normalizedBackward',
   'normalizedForward',
   'normalizedMemory',

@@ -73,6 +73,7 @@ export const fastDropout = definePlugin<'cell', FastDropoutOptions>({
         varianceState: 'variance',
         input: (mean, variance) => dropped(1 - input, mean, variance),
         output: (mean, variance) => dropped(1 - output, mean, variance),
+        fused: { activation, recurrent: 'recurrent', keep: 1 - recurrent, rule: moments === 'quadrature' ? rule : [] },
       },
       build: (inputSize, hiddenSize) => ({
         parameters: [

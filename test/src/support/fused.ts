@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 export function countFused<T>(body: () => T) {
   const backend = tf.getBackend();
   const kernels = fusedKernels();
-  let [sequences, normalized, losses, sigmoids] = [0, 0, 0, 0];
+  let [sequences, normalized, moments, losses, sigmoids] = [0, 0, 0, 0, 0];
   const counting: FusedKernels = {
     sequence(request) {
       const made = kernels.sequence?.(request);
@@ -15,6 +15,11 @@ export function countFused<T>(body: () => T) {
     normalizedSequence(request) {
       const made = kernels.normalizedSequence?.(request);
       if (made !== undefined) normalized++;
+      return made;
+    },
+    momentSequence(request) {
+      const made = kernels.momentSequence?.(request);
+      if (made !== undefined) moments++;
       return made;
     },
     linearCrossEntropy(...args) {
@@ -30,7 +35,7 @@ export function countFused<T>(body: () => T) {
   };
   registerFusedKernels(backend, counting);
   try {
-    return { result: body(), sequences, normalized, losses, sigmoids };
+    return { result: body(), sequences, normalized, moments, losses, sigmoids };
   } finally {
     registerFusedKernels(backend, kernels);
   }

@@ -18,6 +18,7 @@
 #include "random.h"
 #include "sequence.h"
 #include "sequence_bn.h"
+#include "sequence_fd.h"
 #include "stepped_matrix.h"
 
 namespace {
@@ -274,6 +275,29 @@ void normalized_sequences(Draws& draws) {
   check(std::all_of(d_c.begin(), d_c.end(), [](float x) { return std::isfinite(x); }), "normalised sequence");
 }
 
+void moment_sequences(Draws& draws) {
+  const Floats node = {-1.7f, 0.0f, 1.7f}, weight = {0.2f, 0.6f, 0.2f};
+  rnnx::MomentNet net = {};
+  net.steps = draws.whole(1, 5);
+  net.batch = draws.whole(1, 70);
+  net.units = draws.whole(1, 50);
+  const auto activation = draws.whole(0, static_cast<int64_t>(rnnx::MomentActivation::count) - 1);
+  net.rule = {static_cast<rnnx::MomentActivation>(activation), draws.chance() ? 3 : 0, node.data(), weight.data()};
+  net.keep = 0.8f;
+  const int64_t H = net.units, state = net.batch * H, all = net.steps * state;
+  const Floats recurrent = draws.floats(H * H), product = draws.floats(all), d = draws.floats(all), h0 = draws.floats(state);
+  const Floats spread(static_cast<size_t>(all), 0.5f);
+  net.recurrent = recurrent.data();
+  Floats memory(static_cast<size_t>(rnnx::moment_memory(net))), mean(product.size()), variance = mean, again = mean;
+  rnnx::moment_forward({net, product.data(), spread.data(), h0.data(), spread.data(), memory.data(), mean.data(), variance.data()});
+  rnnx::moment_forward({net, product.data(), spread.data(), h0.data(), spread.data(), nullptr, again.data(), variance.data()});
+  check(mean == again, "moments with and without memory");
+  Floats d_product(product.size()), d_spread = d_product, d_recurrent(recurrent.size()), d_h(h0.size()), d_v = d_h;
+  rnnx::moment_backward({net, h0.data(), memory.data(), mean.data(), d.data(), d.data(), d_product.data(), d_spread.data(),
+                         d_recurrent.data(), d_h.data(), d_v.data()});
+  check(std::all_of(d_h.begin(), d_h.end(), [](float x) { return std::isfinite(x); }), "moments");
+}
+
 void loops(Draws& draws) {
   const int64_t n = draws.whole(0, 3000);
   std::vector<int> visits(static_cast<size_t>(n));
@@ -295,7 +319,7 @@ int main(int argc, char** argv) {
       for (int round = 0; round < rounds; round++) {
         // Between calls the number may change under others.
         if (caller == 0) rnnx::set_thread_count(static_cast<int>(draws.whole(1, 4)));
-        for (const auto& part : {products, losses, updates, sequences, normalized_sequences, stepped, loops}) part(draws);
+        for (const auto& part : {products, losses, updates, sequences, normalized_sequences, moment_sequences, stepped, loops}) part(draws);
       }
     });
   for (std::thread& each : callers) each.join();

@@ -4,6 +4,7 @@ import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { createLinearSigmoid } from './linear-sigmoid.js';
 import { Memory } from './memory.js';
+import { createMomentSequence } from './moments.js';
 import { createNormalizedSequence } from './normalized.js';
 import { createOptimizerKernels } from './optimizer.js';
 import { createSequence } from './sequence.js';
@@ -15,6 +16,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
   return {
     sequence: createSequence(addon, store),
     steppedProduct: createSteppedProduct(addon, store),
+    momentSequence: createMomentSequence(addon, store),
     normalizedSequence: createNormalizedSequence(addon, store),
     linearSigmoid: createLinearSigmoid(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),

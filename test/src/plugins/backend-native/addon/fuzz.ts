@@ -175,6 +175,14 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
     const { sizes, values, recurrent, candidate, memory } = sequence();
     return [...sizes, values(), [null, null, null, values()[3]], recurrent(), candidate(), memory()];
   },
+  momentForward: () => {
+    const net = [3, 2, 5, draws.whole(0, 2), 4, f(4), f(4), 0.8, f(25)];
+    return [...net, f(30), f(30), f(10), f(10), draws.chance(0.5) ? f(90) : null, f(30), f(30)];
+  },
+  momentBackward: () => {
+    const net = [3, 2, 5, draws.whole(0, 2), draws.pick([0, 4]), f(4), f(4), 0.8, f(25)];
+    return [...net, f(10), f(90), f(30), f(30), f(30), f(30), f(30), f(25), f(10), f(10)];
+  },
   normalizedMemory: () => [3, 2, 5],
   normalizedForward: () => {
     const { net, memory } = normalized();
