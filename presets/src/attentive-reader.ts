@@ -105,16 +105,16 @@ export const readerDemo: Preset = {
   published: [],
   config: {
     name: 'reader-demo',
-    dataset: { name: 'synthetic-cloze', trainQuestions: 2_000 },
+    dataset: 'synthetic-cloze',
     model: { cell: 'lstm', layers: 1, hiddenSize: 32 },
     training: {
-      epochs: 10,
+      epochs: 16,
       batchSize: 32,
       bptt: 20,
       carryState: false,
       optimizer: { name: 'adam', learningRate: 5e-3 },
       clipNorm: 10,
-      reportEvery: 20,
+      reportEvery: 25,
     },
     evaluation: { batchSize: 100 },
     variants: Object.fromEntries(
