@@ -17,16 +17,21 @@ export class Buffers {
   readonly #free = new Map<string, GPUBuffer[]>();
   readonly #used = new Set<GPUBuffer>();
 
-  constructor(private readonly device: GPUDevice) {}
+  /** @param check throws where the device has failed, so that the reason is told and not what follows from it */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly check: () => void,
+  ) {}
 
   /**
-   * Errors: RNNX_OUT_OF_MEMORY where the device has no buffers of this size.
+   * Errors: RNNX_OUT_OF_MEMORY where the device has no buffers of this size; those of a device that has failed.
    *
    * @param size bytes
    * @param mappedAtCreation whether a new buffer is mapped; one that goes round is not
    * @param reuse whether one that went round will do
    */
   acquireBuffer(size: number, usage: GPUBufferUsageFlags, mappedAtCreation = false, reuse = true): GPUBuffer {
+    this.check();
     const free = reuse ? this.#free.get(keyOf(size, usage)) : undefined;
     let buffer = free?.pop();
     if (buffer !== undefined) this.numFreeBuffers--;

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { FoundAdapter } from './adapter.js';
+import { type FoundAdapter, isNull } from './adapter.js';
 import { Buffers } from './buffers.js';
 import { type Device, openDevice } from './device.js';
 import { mendKernels } from './mend-kernels.js';
@@ -51,7 +51,7 @@ export async function createBackend(found: FoundAdapter): Promise<StartedBackend
 
     constructor() {
       super(opened.gpu, found.adapter.info);
-      this.bufferManager = new Buffers(opened.gpu);
+      this.bufferManager = new Buffers(opened.gpu, () => opened.check());
     }
 
     /** Where all that was recorded becomes known, an error on the device does too. */
@@ -60,6 +60,8 @@ export async function createBackend(found: FoundAdapter): Promise<StartedBackend
       try {
         const values = await super.read(id);
         opened.check();
+        // Dawn's null backend leaves in memory what was there before.
+        if (isNull(opened.info)) (values as Float32Array).fill(0);
         return values;
       } catch (error) {
         throw opened.explain(error);

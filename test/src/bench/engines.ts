@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import native, { findAddon } from '@rnnx/backend-native';
+import webgpu from '@rnnx/backend-webgpu';
 import portable from '@rnnx/backends';
 import { type Backend, PluginRegistry } from '@rnnx/core';
 
-const registry = new PluginRegistry([...native, ...portable]);
+const registry = new PluginRegistry([...native, ...webgpu, ...portable]);
 
 /** Errors: RNNX_PLUGIN_UNKNOWN. */
 export function createEngine(name: string): Backend {

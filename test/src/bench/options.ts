@@ -3,7 +3,7 @@ import { type LineName, programs } from './lines/index.js';
 import { full, type Scale, tiny } from './scale.js';
 
 export const usage = `npm run bench -- [--lines ${Object.keys(programs).join(',')}] [--sizes 200,650,1500]
-  [--rounds N] [--seconds S] [--backends native,wasm] [--json FILE] [--markdown FILE] [--tiny]
+  [--rounds N] [--seconds S] [--backends native,webgpu] [--json FILE] [--markdown FILE] [--tiny]
   --lines     what is measured; default: all
   --sizes     hidden sizes of the language models; default: all
   --rounds    interleaved rounds, of which medians are taken; default 5

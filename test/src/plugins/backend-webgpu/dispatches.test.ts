@@ -1,0 +1,17 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import type { GpuHost } from '../../bench/gpu-host.js';
+
+const program = fileURLToPath(new URL('../../bench/gpu-host.js', import.meta.url));
+
+describe('a training step of a two-layer LSTM over 35 steps', () => {
+  for (const variant of ['plain', 'noisin', 'dropout'])
+    it(`starts at most 300 kernels: ${variant}`, async () => {
+      const { stdout } = await promisify(execFile)(process.execPath, [program, variant]);
+      const { dispatches, submits } = JSON.parse(stdout) as GpuHost;
+      expect(dispatches).to.be.within(140, 300);
+      expect(submits).to.be.below(30);
+    });
+});
