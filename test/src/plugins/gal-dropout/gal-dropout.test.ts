@@ -124,7 +124,7 @@ describe('gal-dropout', () => {
   it('refuses to drop word types of frames', () => {
     const model = createSequenceModel({
       config: smallModel,
-      task: { kind: 'sequence', likelihood: 'bernoulli', size: 4, metric: 'nll-per-step' } as never,
+      task: { kind: 'frames', likelihood: 'bernoulli', size: 4, metric: 'nll-per-step' } as never,
       cell: testRegistry().create('cell', 'lstm'),
       regularizers: [technique({ name, ...rates })],
     });

@@ -81,7 +81,7 @@ describe('tikhonov', () => {
   it('refuses the embedding of a model of frames', () => {
     const model = createSequenceModel({
       config: smallModel,
-      task: { kind: 'sequence', likelihood: 'bernoulli', size: 4, metric: 'nll-per-step' } as never,
+      task: { kind: 'frames', likelihood: 'bernoulli', size: 4, metric: 'nll-per-step' } as never,
       cell: testRegistry().create('cell', 'rnn'),
       regularizers: [technique({ name, lambda, matrices: ['embedding'] })],
     });
