@@ -85,11 +85,11 @@ describe('benchmark: report', () => {
       },
       dispose: () => order.push(`${engine} gone`),
     });
-    const rows = await interleave([contestant('a'), contestant('b')], 2, () => {});
-    expect(order).to.deep.equal(['a', 'b', 'a', 'b', 'a gone', 'b gone']);
+    const rows = await interleave([contestant('a'), contestant('b')], 3, () => {});
+    expect(order).to.deep.equal(['a', 'b', 'b', 'a', 'a', 'b', 'a gone', 'b gone']);
     expect(rows.map(({ rounds }) => rounds)).to.deep.equal([
-      [1, 3],
-      [2, 4],
+      [1, 4, 5],
+      [2, 3, 6],
     ]);
     order.length = 0;
     const failed = interleave([contestant('a', true)], 2, () => {}).catch((error: Error) => error.message);

@@ -37,11 +37,18 @@ async function run({ lines, sizes, rounds, seconds, backends, scale, ...options 
   }
 }
 
-try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === undefined) console.log(usage);
-  else await run(options);
-} catch (error) {
-  notice(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  process.exitCode = 1;
+/** `undefined`: there is nothing to run. */
+function wanted(): BenchOptions | undefined {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options === undefined) console.log(usage);
+    return options;
+  } catch (error) {
+    notice(`${(error as Error).message}\n${usage}`);
+    process.exitCode = 2;
+    return undefined;
+  }
 }
+
+const options = wanted();
+if (options !== undefined) await run(options);

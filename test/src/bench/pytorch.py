@@ -1,7 +1,8 @@
 """Training steps in PyTorch, timed on request, or taken once for their memory.
 
-Without arguments: reads lines {"spec", "seconds"} and answers each with one line {"stepsPerSecond"}. With one argument
-{"spec", "steps"}: takes that many steps and prints {"peakMB"}. A spec is that of workload.ts.
+Without arguments: reads lines {"spec", "seconds"} and answers each with one line {"stepsPerSecond"}, and lines {"spec", "inputs",
+"targets"} with {"loss"}, to check that a program is that of the library. With one argument {"spec", "steps"}: takes that many
+steps and prints {"peakMB"}. A spec is that of workload.ts.
 """
 
 import json
@@ -54,6 +55,31 @@ def time_steps(workloads, request):
     return {'stepsPerSecond': count / (time.perf_counter() - start)}
 
 
+def waves(count):
+    return torch.cos(torch.arange(count, dtype=torch.float32))
+
+
+def loss_of(request):
+    """Of weights that can be said in a line: see `simple` in pytorch.test.ts. Noise is left out."""
+    workload = Workload(request['spec'])
+    with torch.no_grad():
+        for name, parameter in workload.model.named_parameters():
+            if 'bias' in name or 'beta' in name:
+                parameter.fill_(0)
+            elif name in ('embedding.weight', 'output.weight'):  # [V, H]
+                parameter.copy_(waves(len(parameter))[:, None].expand_as(parameter))
+            elif name == 'weight':  # [H, V]
+                parameter.copy_(waves(parameter.shape[1]).expand_as(parameter))
+            else:
+                parameter.fill_(0.5)
+    drawn, torch.randn_like = torch.randn_like, torch.zeros_like
+    inputs = torch.tensor(request['inputs']).to(workload.inputs.dtype).reshape(workload.inputs.shape)
+    targets = torch.tensor(request['targets']).to(workload.targets.dtype).reshape(workload.targets.shape)
+    loss = float(workload.model.loss(inputs, targets)) / workload.batch
+    torch.randn_like = drawn
+    return {'loss': loss}
+
+
 def main():
     if len(sys.argv) > 1:
         request = json.loads(sys.argv[1])
@@ -65,7 +91,9 @@ def main():
     print(json.dumps({'version': f'{torch.__version__} with {blas()}'}), flush=True)
     workloads = {}
     for line in sys.stdin:
-        print(json.dumps(time_steps(workloads, json.loads(line))), flush=True)
+        request = json.loads(line)
+        answer = loss_of(request) if 'inputs' in request else time_steps(workloads, request)
+        print(json.dumps(answer), flush=True)
 
 
 main()

@@ -9,6 +9,8 @@ export interface PyTorch {
   readonly version: string;
   /** One timed round of training steps. */
   stepsPerSecond(spec: Spec, seconds: number): Promise<number>;
+  /** Loss of simple weights without noise, for tests. */
+  loss(spec: Spec, inputs: readonly number[], targets: readonly number[]): Promise<number>;
   /** Peak resident memory, in MB, of a fresh process that takes this many steps. */
   peakMemory(spec: Spec, steps: number): number;
   close(): void;
@@ -35,12 +37,14 @@ export async function startPyTorch(threads: number): Promise<PyTorch | undefined
     return JSON.parse(line);
   };
   const { version } = await next();
+  const ask = (request: object) => {
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+    return next();
+  };
   return {
     version: String(version),
-    async stepsPerSecond(spec, seconds) {
-      child.stdin.write(`${JSON.stringify({ spec, seconds })}\n`);
-      return Number((await next()).stepsPerSecond);
-    },
+    stepsPerSecond: async (spec, seconds) => Number((await ask({ spec, seconds })).stepsPerSecond),
+    loss: async (spec, inputs, targets) => Number((await ask({ spec, inputs, targets })).loss),
     peakMemory(spec, steps) {
       const answer = execFileSync(python, [program, JSON.stringify({ spec, steps })], {
         env,

@@ -7,8 +7,8 @@ export interface Contestant extends Omit<Row, 'rounds'> {
 }
 
 /**
- * All in turn within a round, so that a slow minute of the machine touches all alike: what follows is compared round by
- * round.
+ * All in turn within a round, so that a slow minute of the machine touches all alike, every second round in reverse, so that
+ * neither does a machine that grows slower. What follows is compared round by round.
  */
 export async function interleave(
   contestants: readonly Contestant[],
@@ -24,7 +24,9 @@ export async function interleave(
   }));
   try {
     for (let round = 1; round <= rounds; round++) {
-      for (const [i, contestant] of contestants.entries()) rows[i]!.rounds.push(await contestant.measure());
+      const turns = [...contestants.entries()];
+      if (round % 2 === 0) turns.reverse();
+      for (const [i, contestant] of turns) rows[i]!.rounds.push(await contestant.measure());
       progress(`round ${round} of ${rounds}`);
     }
   } finally {

@@ -56,7 +56,7 @@ function fewer({ rounds }: Bench): number {
 /** Resident memory at ten points of one long training of the smallest model. */
 function growth(bench: Bench, engine: string): { row: Row; finding: Finding } {
   const [first, last] = bench.scale.flatSteps;
-  const spec = languageSpec(bench, Math.min(...bench.sizes));
+  const spec = languageSpec(bench, Math.min(...bench.scale.sizes)); // a thousand steps of another would take an hour
   const points = 10;
   const sampleAt = [
     ...new Set(Array.from({ length: points }, (_, i) => Math.round(first + ((last - first) * i) / (points - 1)))),
