@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { figuresOfPaper } from '../figures/of-paper.js';
+import type { HostOptions } from '../host.js';
 import { figuresOf } from '../report/figures.js';
 import type { Report, ReportRow, RowRun } from '../report/report.js';
 import { readRun } from '../report/run-data.js';
@@ -26,9 +28,13 @@ export async function buildReport(sources: ReportSources): Promise<Report> {
     subtitle: title,
     notes: notesOf(rows, options),
     rows,
-    figures: figuresOf(rows),
+    figures: [...figuresOf(rows), ...(await figuresOfPaper(key, rows, hostOf(options)))],
     command: options.command,
   };
+}
+
+function hostOf({ dataDir, cacheDir, offline }: ReproduceOptions): HostOptions {
+  return { ...(dataDir && { dataDir }), ...(cacheDir && { cacheDir }), ...(offline && { offline }) };
 }
 
 async function rowsOf(planned: PlannedPreset, sources: ReportSources): Promise<readonly ReportRow[]> {

@@ -1,0 +1,136 @@
+import { createRng } from '@rnnx/core';
+import type { HostOptions } from '../host.js';
+import type { Chart, Series } from '../report/chart.js';
+import type { ReportFigure, ReportRow } from '../report/report.js';
+import { readCheckpoint } from '../run-folder/checkpoint.js';
+import { openTrained } from '../trained.js';
+import { bitsByLength } from './bits-by-length.js';
+import { gradientNorms } from './gradient-norm.js';
+import { lossSurface } from './loss-surface.js';
+import { populationStatistics } from './population-statistics.js';
+import { tanhDerivative, tanhDerivativeChart } from './tanh-derivative.js';
+
+/** The figures of a paper that are no curves of its rows' training, by its key; those that need a run take what there is. */
+export async function figuresOfPaper(
+  key: string,
+  rows: readonly ReportRow[],
+  host: HostOptions,
+): Promise<readonly ReportFigure[]> {
+  if (key === 'regularizing-recurrent-networks') return [surfaces()];
+  if (key !== 'recurrent-batch-normalization') return [];
+  const figures = [await statistics(rows), derivative(), await gradients(rows, host), await lengths(rows, host)];
+  return figures.filter(({ charts }) => charts.length > 0);
+}
+
+const surfaceSize = 48;
+
+function surfaces(): ReportFigure {
+  const settings = { steps: 50, target: 0.7 };
+  const penalties = [undefined, { norm: 'L1', lambda: 0.01 } as const, { norm: 'L2', lambda: 0.001 } as const];
+  return {
+    id: 'loss-surface',
+    title: 'Loss of a network of one unit',
+    caption:
+      'Squared error of h after 50 steps of h = σ(w h + b) from 0 against 0.7, over w and b (figures 2 and 3 of the music study; steps, target and range are our choice): a valley beside a wall, which a penalty slopes.',
+    charts: penalties.map((penalty) => lossSurface({ ...settings, ...(penalty && { penalty }) }, surfaceSize)),
+  };
+}
+
+async function statistics(rows: readonly ReportRow[]): Promise<ReportFigure> {
+  const charts: Chart[] = [];
+  for (const { label, runs } of rows) {
+    const data = runs.find((run) => run.data?.result !== undefined)?.data;
+    if (data?.config.regularizers.length)
+      charts.push(...populationStatistics(await readCheckpoint(data.path, 'best'), label));
+  }
+  return {
+    id: 'population-statistics',
+    title: 'Population statistics over time',
+    caption:
+      'Mean and variance of what is normalised, at each time step, estimated over the training split; a curve a unit (figure 1): a transient, then constant.',
+    charts,
+  };
+}
+
+function derivative(): ReportFigure {
+  const deviations = Array.from({ length: 51 }, (_, i) => i / 50);
+  return {
+    id: 'tanh-derivative',
+    title: 'Derivative of tanh against the spread of its input',
+    caption:
+      'Mean of 1 - tanh² under N(0, σ²) and its quartiles, 1000 draws each (figure 2b): normalised to unit variance, the activation passes little gradient.',
+    charts: [tanhDerivativeChart(tanhDerivative(deviations, 1000, createRng(1).stream('tanh')))],
+  };
+}
+
+const gammas = [0.1, 0.2, 0.4, 0.6, 0.8, 1];
+const gradientExamples = 32;
+
+/** On the pixels of a finished row over images; nothing without one, since its data are known to be here. */
+async function gradients(rows: readonly ReportRow[], host: HostOptions): Promise<ReportFigure> {
+  const data = rows.flatMap(({ runs }) => runs).find((run) => run.data?.result?.metric === 'error-rate')?.data;
+  const charts: Chart[] = [];
+  if (data !== undefined) {
+    const trained = await openTrained(data.path, host);
+    try {
+      const { splits, task } = trained.dataset;
+      const { train } = splits;
+      if (train.kind === 'labelled' && task.kind === 'classification' && task.size === 1) {
+        const sequences = train.sequences.slice(0, gradientExamples);
+        const labels = train.labels.slice(0, gradientExamples);
+        const common = { sequences, labels, classes: task.classes.length, units: 100, epsilon: 1e-5 };
+        const series: Series[] = [];
+        for (const [colour, gamma] of gammas.entries())
+          series.push({
+            name: `γ = ${gamma}`,
+            colour,
+            points: await gradientNorms({ ...common, gamma, rng: createRng(1) }),
+          });
+        const y = { name: 'norm of ∂loss/∂h', log: true };
+        charts.push({
+          kind: 'curves',
+          title: 'Gradient against time',
+          x: { name: 'time step', whole: true },
+          y,
+          series,
+        });
+      }
+    } finally {
+      await trained.dispose();
+    }
+  }
+  return {
+    id: 'gradient-norm',
+    title: 'Gradient against time for several γ',
+    caption:
+      'An untrained tanh network of 100 units with batch normalisation on 32 sequences of pixels, loss after the last (figure 2a; the paper finds it flat for small γ and vanishing backwards in time for γ near 1).',
+    charts,
+  };
+}
+
+const measuredLengths = [50, 100, 200, 400, 600, 800, 1000];
+const mostCharacters = 20_000;
+
+async function lengths(rows: readonly ReportRow[], host: HostOptions): Promise<ReportFigure> {
+  const finished = rows.flatMap(({ label, runs }) => {
+    const data = runs.find((run) => run.data?.result?.metric === 'bits-per-character')?.data;
+    return data === undefined ? [] : [{ label, data }];
+  });
+  const series: Series[] = [];
+  for (const [colour, { label, data }] of finished.entries()) {
+    const trained = await openTrained(data.path, host);
+    try {
+      series.push({ name: label, colour, points: await bitsByLength(trained, measuredLengths, mostCharacters) });
+    } finally {
+      await trained.dispose();
+    }
+  }
+  const [x, y] = [{ name: 'length of the subsequence' }, { name: 'bits per character' }];
+  return {
+    id: 'bits-by-length',
+    title: 'Bits per character against length',
+    caption:
+      'Test text cut into subsequences, the state fresh at the start of each, population statistics; 20,000 characters a length (figure 4b).',
+    charts: series.length === 0 ? [] : [{ kind: 'curves', title: 'Length', x, y, series }],
+  };
+}
