@@ -24,7 +24,7 @@ export async function availableEngines(
     else notice(`${name}: ${status.reason}`);
   }
   if (found.size === 0) {
-    notice('none of the backends works here: wasm takes their place');
+    notice('none of the backends works here: wasm takes their place; --sizes 200 spares hours');
     found.set('wasm', createEngine('wasm'));
   }
   for (const backend of [...found.values()].reverse()) await backend.activate();

@@ -30,7 +30,9 @@ export async function startPyTorch(threads: number): Promise<PyTorch | undefined
   const env = { ...process.env, OPENBLAS_NUM_THREADS: String(threads), OMP_NUM_THREADS: '1' };
   const child = spawn(python, [program], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = failed(child);
-  ended.catch(() => {}); // told to whoever waits for an answer
+  // Whoever waits for an answer is told.
+  ended.catch(() => {});
+  child.stdin.on('error', () => {});
   const lines = createInterface({ input: child.stdout });
   const next = async (): Promise<Record<string, unknown>> => {
     const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
@@ -58,6 +60,6 @@ export async function startPyTorch(threads: number): Promise<PyTorch | undefined
 }
 
 async function failed(child: ReturnType<typeof spawn>): Promise<never> {
-  const [code] = await once(child, 'exit');
-  throw new Error(`the PyTorch process ended with code ${code}`);
+  const [code, signal] = await once(child, 'exit');
+  throw new Error(`the PyTorch process ended with ${signal ?? `code ${code}`}`);
 }

@@ -61,8 +61,8 @@ function growth(bench: Bench, engine: string): { row: Row; finding: Finding } {
   const sampleAt = [
     ...new Set(Array.from({ length: points }, (_, i) => Math.round(first + ((last - first) * i) / (points - 1)))),
   ];
+  bench.progress(`${last} steps in one process`);
   const { residentMB } = fresh({ engine, spec, sampleAt }, bench);
-  bench.progress(`${last} steps`);
   const grown = residentMB.at(-1)! - residentMB[0]!;
   return {
     row: {
