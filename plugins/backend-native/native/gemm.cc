@@ -20,6 +20,8 @@ constexpr int64_t group_panels = 4;
 constexpr int64_t chunk_tiles = 64;
 /// Multiplications below which it does not pay to wake another thread.
 constexpr int64_t worthwhile = 1 << 17;
+/// Rows of A up to which B is not packed.
+constexpr int64_t most_few = 2;
 
 /// 0 .. total split into `count` parts that differ by one at most, larger first.
 struct Split {
@@ -96,6 +98,24 @@ void pack_tiles(const GemmTable& isa, bool transA, const Split& tiles, int64_t b
   }
 }
 
+/// A product of few rows: B is read once, as it lies, which costs less than packing it.
+void few_rows(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb,
+              float* C, int64_t ldc, bool accumulate) {
+  const GemmTable& isa = table();
+  const Split steps = split(K, block_steps);
+  const int64_t nr = isa.columns;
+  parallel_for(panel_count(N), 1 + worthwhile / (M * nr * K), [&](int64_t from, int64_t to) {
+    const int64_t column = from * nr;
+    float* const sums = scratch(Scratch::gemm_b, (to - from) * nr);
+    for (int64_t block = 0; block < steps.count; block++) {
+      const int64_t k0 = steps.begin(block);
+      for (int64_t i = 0; i < M; i++)
+        isa.row(std::min(N, to * nr) - column, steps.size(block), transA ? A + k0 * lda + i : A + i * lda + k0,
+                transA ? lda : 1, B + k0 * ldb + column, ldb, sums, C + i * ldc + column, accumulate || block > 0);
+    }
+  });
+}
+
 void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const Source& B, float* C,
              int64_t ldc, bool accumulate) {
   if (M <= 0 || N <= 0) return;
@@ -103,6 +123,8 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
     if (!accumulate) clear(M, N, C, ldc);
     return;
   }
+  if (M <= most_few && B.packed == nullptr && !B.transposed)
+    return few_rows(transA, M, N, K, A, lda, B.data, B.stride, C, ldc, accumulate);
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
   const Split steps = split(K, block_steps);

@@ -182,7 +182,38 @@ static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, 
     }
 }
 
+/// Rows of B pass once, four at a time; the chain of multiply-adds of each element is that of a tile.
+static void row(int64_t columns, int64_t k, const float* a, int64_t step, const float* b, int64_t ldb, float* sums,
+                float* c, bool accumulate) {
+  for (int64_t j = 0; j < columns; j += width) store(sums + j, vf{});
+  const int64_t whole = columns / width * width;
+  int64_t s = 0;
+  for (; s + 4 <= k; s += 4, a += 4 * step, b += 4 * ldb) {
+    const vf x[4] = {splat(a[0]), splat(a[step]), splat(a[2 * step]), splat(a[3 * step])};
+    for (int64_t j = 0; j < whole; j += width) {
+      vf sum = load(sums + j);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) sum = fma(x[i], load(b + i * ldb + j), sum);
+      store(sums + j, sum);
+    }
+    if (whole == columns) continue;
+    vf sum = load(sums + whole);
+    for (int i = 0; i < 4; i++) sum = fma(x[i], load_part(b + i * ldb + whole, columns - whole), sum);
+    store(sums + whole, sum);
+  }
+  for (; s < k; s++, a += step, b += ldb)
+    for (int64_t j = 0; j < columns; j += width) {
+      const int64_t lanes = columns - j < width ? columns - j : width;
+      store(sums + j, fma(splat(*a), load_part(b + j, lanes), load(sums + j)));
+    }
+  for (int64_t j = 0; j < columns; j += width) {
+    const int64_t lanes = columns - j < width ? columns - j : width;
+    const vf sum = load(sums + j);
+    store_part(c + j, accumulate ? load_part(c + j, lanes) + sum : sum, lanes);
+  }
+}
+
 extern const GemmTable gemm_table;
-const GemmTable gemm_table = {max_rows, panel, any_tile<false>, any_tile<true>, pack_a, pack_b};
+const GemmTable gemm_table = {max_rows, panel, any_tile<false>, any_tile<true>, pack_a, pack_b, row};
 
 }  // namespace rnnx::RNNX_ISA

@@ -22,6 +22,10 @@ struct GemmTable {
   void (*pack_a)(bool transposed, int rows, int64_t k, const float* a, int64_t lda, float* out);
   /// [k][columns] of B (or [columns][k] where transposed) to panels [k][table.columns], zeros in the missing columns.
   void (*pack_b)(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out);
+  /// One row: c[columns] (+)= A·B over k steps, A's numbers `step` apart, B's rows as they lie. sums: `columns` rounded up to
+  /// table.columns.
+  void (*row)(int64_t columns, int64_t k, const float* a, int64_t step, const float* b, int64_t ldb, float* sums, float* c,
+              bool accumulate);
 };
 RNNX_DECLARE_TABLE(GemmTable, gemm_table)
 
