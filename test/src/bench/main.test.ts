@@ -26,8 +26,7 @@ describe('npm run bench', () => {
     expect(report.lines[0].rows[0].rounds).to.have.length(2);
   });
 
-  it('explains its options, and what is wrong with one', () => {
-    expect(bench('--help')).to.include({ status: 0 });
+  it('says what is wrong with an option, and which there are', () => {
     const { status, stderr } = bench('--lines', 'stairs');
     expect(status).to.equal(2);
     expect(stderr).to.include('--lines stairs: expected some of steps, peak').and.to.include('--rounds');

@@ -16,6 +16,8 @@ export interface PyTorch {
   close(): void;
 }
 
+/** Importing it would take seconds. */
+const findTorch = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)";
 const program = `${root}test/src/bench/pytorch.py`;
 
 /**
@@ -24,7 +26,7 @@ const program = `${root}test/src/bench/pytorch.py`;
  */
 export async function startPyTorch(threads: number): Promise<PyTorch | undefined> {
   const python = ['/usr/bin/python3', 'python3'].find(
-    (command) => spawnSync(command, ['-c', 'import torch'], { stdio: 'ignore' }).status === 0,
+    (command) => spawnSync(command, ['-c', findTorch], { stdio: 'ignore' }).status === 0,
   );
   if (python === undefined) return undefined;
   const env = { ...process.env, OPENBLAS_NUM_THREADS: String(threads), OMP_NUM_THREADS: '1' };
@@ -38,13 +40,15 @@ export async function startPyTorch(threads: number): Promise<PyTorch | undefined
     const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
     return JSON.parse(line);
   };
-  const { version } = await next();
+  // One that does not import says why on standard error.
+  const hello = await next().catch(() => undefined);
+  if (hello === undefined) return undefined;
   const ask = (request: object) => {
     child.stdin.write(`${JSON.stringify(request)}\n`);
     return next();
   };
   return {
-    version: String(version),
+    version: String(hello.version),
     stepsPerSecond: async (spec, seconds) => Number((await ask({ spec, seconds })).stepsPerSecond),
     loss: async (spec, inputs, targets) => Number((await ask({ spec, inputs, targets })).loss),
     peakMemory(spec, steps) {
