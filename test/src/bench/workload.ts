@@ -65,8 +65,12 @@ export interface Spec {
 }
 
 export interface Workload {
-  /** One training step: forward, backward, clip, update; loss and norm are read, as the trainer does. */
-  step(): Promise<void>;
+  /**
+   * One training step: forward, backward, clip, update; loss and norm are read, as the trainer does.
+   *
+   * @returns the sum of the negative log-likelihood
+   */
+  step(): Promise<number>;
   dispose(): void;
 }
 
@@ -98,12 +102,14 @@ export function createWorkload(spec: Spec): Workload {
       const result = model.lossAndGradients(weights, data, state, 1 / batch, pass);
       const context = { learningRate: 0.1, step: count };
       const update = { optimizer, weights, slots: {}, result, clipNorm: 5, context, where: `in step ${count}` };
-      ({ weights } = await updateWeights(update));
+      const updated = await updateWeights(update);
+      weights = updated.weights;
       tf.dispose([result.gradients, result.nll, result.loss, ...(result.errors ? [result.errors] : [])]);
       // Text goes on in the next minibatch; other sequences begin anew.
       const goesOn = spec.task === 'language';
       tf.dispose((goesOn ? state : result.state) as never);
       if (goesOn) state = result.state;
+      return updated.nll;
     },
     dispose: () => tf.dispose([weights, state as never]),
   };

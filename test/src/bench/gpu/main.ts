@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { webgpu } from '@rnnx/backend-webgpu';
+import { PluginRegistry } from '@rnnx/core';
+import { full, tiny } from '../scale.js';
+import { createWorkload, type Spec } from '../workload.js';
+import { agreement } from './agreement.js';
+
+const usage = `run.sh [--sizes 650,1500] [--seconds S] [--adapter NAME] [--python PROGRAM] [--tiny]
+  --seconds  of each measurement, of which there are three rounds; default 5
+  --python   with PyTorch; default python3; "none" leaves PyTorch out
+  --tiny     a model of a few units, to see that everything runs`;
+
+const { values: options } = parseArgs({
+  options: {
+    sizes: { type: 'string' },
+    seconds: { type: 'string', default: '5' },
+    adapter: { type: 'string' },
+    python: { type: 'string', default: 'python3' },
+    tiny: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Larger differences than rounding makes. */
+const tolerance = 1e-5;
+const rounds = 3;
+const variants = ['plain', 'noisin', 'dropout'] as const;
+/** Tokens of the Penn Treebank's training split. */
+const epochTokens = 929_589;
+
+interface Measured {
+  readonly stepsPerSecond: number;
+  /** Part of a step in which the host waits for the GPU. */
+  readonly waiting: number;
+}
+
+async function measure(spec: Spec, seconds: number): Promise<Measured> {
+  const workload = createWorkload(spec);
+  for (let i = 0; i < 3; i++) await workload.step();
+  const start = performance.now();
+  let [steps, host] = [0, 0];
+  do {
+    const begin = performance.now();
+    const step = workload.step(); // returns where it first waits
+    host += performance.now() - begin;
+    await step;
+    steps++;
+  } while (performance.now() - start < seconds * 1000);
+  const elapsed = performance.now() - start;
+  workload.dispose();
+  return { stepsPerSecond: (steps * 1000) / elapsed, waiting: 1 - host / elapsed };
+}
+
+type PyTorch = (spec: Spec, seconds: number) => Promise<number>;
+
+/** PyTorch on the same GPU; `undefined` where there is none, and says so. */
+async function startPyTorch(): Promise<PyTorch | undefined> {
+  if (options.python === 'none') return undefined;
+  const program = new URL('pytorch_gpu.py', import.meta.url).pathname;
+  const child = spawn(options.python, [program], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint += text;
+  });
+  const gone = new Promise<undefined>((resolve) => {
+    child.on('error', (error) => {
+      complaint = error.message;
+      resolve(undefined);
+    });
+    child.on('exit', () => resolve(undefined));
+  });
+  const lines = createInterface({ input: child.stdout });
+  const next = async () => {
+    const answer = await Promise.race([once(lines, 'line'), gone]);
+    return answer && (JSON.parse(answer[0] as string) as Record<string, unknown>);
+  };
+  const hello = await next();
+  if (hello === undefined) {
+    console.log(`PyTorch: not here (${complaint.trim().split('\n').at(-1)})`);
+    return undefined;
+  }
+  console.log(`PyTorch: ${hello.version}`);
+  child.unref();
+  return async (spec, seconds) => {
+    child.stdin.write(`${JSON.stringify({ spec, seconds })}\n`);
+    const answer = await next();
+    if (answer === undefined) throw new Error(`PyTorch ended: ${complaint}`);
+    return answer.stepsPerSecond as number;
+  };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+async function run(): Promise<void> {
+  const adapter = options.adapter;
+  const gpu = new PluginRegistry([webgpu]).create('backend', { name: 'webgpu', ...(adapter && { adapter }) });
+  const status = await gpu.probe();
+  if (!status.available) throw new Error(`${status.reason}\n${status.remedy}`);
+  console.log(
+    `GPU: ${status.detail}\n\nAgreement with the cpu backend over 20 steps, relative difference of the loss:`,
+  );
+  let agrees = true;
+  for (const variant of variants) {
+    const { fused, composed } = await agreement(gpu, variant);
+    const good = Math.max(fused, composed) < tolerance;
+    agrees &&= good;
+    console.log(
+      `  ${variant}: fused ${fused.toExponential(1)}, composed ${composed.toExponential(1)}${good ? '' : ' TOO MUCH'}`,
+    );
+  }
+  if (!agrees) throw new Error(`a difference above ${tolerance}: the speed of wrong results means nothing`);
+  console.log('');
+  const pytorch = await startPyTorch();
+  const scale = options.tiny ? tiny : full;
+  const sizes = options.sizes?.split(',').map(Number) ?? (options.tiny ? scale.sizes : [650, 1500]);
+  const seconds = Number(options.seconds);
+  console.log('Two-layer LSTM language models; medians of three rounds, tokens a second:');
+  for (const size of sizes) {
+    const base = scale.language[size];
+    if (base === undefined) throw new Error(`--sizes ${size}: expected some of ${Object.keys(scale.language)}`);
+    const tokens = base.steps * base.batch;
+    for (const variant of variants) {
+      const spec = { ...base, variant };
+      const [ours, theirs]: [Measured[], number[]] = [[], []];
+      for (let round = 0; round < rounds; round++) {
+        ours.push(await measure(spec, seconds));
+        if (pytorch !== undefined) theirs.push(await pytorch(spec, seconds));
+      }
+      const speed = median(ours.map(({ stepsPerSecond }) => stepsPerSecond));
+      const waiting = median(ours.map((each) => each.waiting));
+      const beside =
+        theirs.length === 0
+          ? ''
+          : `, PyTorch ${(median(theirs) * tokens).toFixed(0)}, ${(speed / median(theirs)).toFixed(2)} times`;
+      const epoch = (epochTokens / tokens / speed).toFixed(1);
+      console.log(
+        `  2x${size} ${variant}: ${(speed * tokens).toFixed(0)} (${(1000 / speed).toFixed(2)} ms a step, ` +
+          `${(100 * waiting).toFixed(0)} % of it waiting for the GPU; ${epoch} s for ${epochTokens} tokens)${beside}`,
+      );
+    }
+  }
+  process.exit(0); // PyTorch's process may still hold its pipes
+}
+
+if (options.help) console.log(usage);
+else
+  run().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  });
