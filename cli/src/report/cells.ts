@@ -20,6 +20,17 @@ export const columns = [
 /** What stands for a number that there is not. */
 export const none = '–';
 
+/** A table of results as text, without columns that are empty in every row. */
+export function resultTable(rows: readonly ReportRow[]): {
+  readonly head: readonly string[];
+  readonly body: readonly (readonly string[])[];
+} {
+  const texts = rows.map(textsOf);
+  const filled = columns.map((_, i) => texts.some((row) => row[i] !== none));
+  const keep = <T>(values: readonly T[]) => values.filter((_, i) => filled[i]);
+  return { head: keep(columns), body: texts.map(keep) };
+}
+
 /** One row as text, in the order of `columns`. */
 export function textsOf(row: ReportRow): readonly string[] {
   const [valid, test] = [cellOf(row, 'valid'), cellOf(row, 'test')];

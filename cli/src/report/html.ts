@@ -1,4 +1,4 @@
-import { columns, textsOf } from './cells.js';
+import { resultTable } from './cells.js';
 import { type Chart, colourOf } from './chart.js';
 import { groupCurves, learningCurves } from './curves.js';
 import { environmentOf } from './environment.js';
@@ -15,7 +15,7 @@ export function renderHtml(report: Report): string {
   const tables = [...tablesOf(report.rows)];
   const groups = groupPlots(report.rows);
   const sections = [
-    ...tables.map(([name, rows], i) => section(`table-${i + 1}`, name, resultTable(name, rows))),
+    ...tables.map(([name, rows], i) => section(`table-${i + 1}`, name, tableOf(name, rows))),
     ...report.figures.map((figure) => section(`figure-${figure.id}`, figure.title, figureBody(figure))),
     ...(groups.length > 0 ? [section('curves', 'Learning curves', groups.join('\n'))] : []),
     section('commands', 'Commands', commands(report)),
@@ -59,10 +59,11 @@ function section(id: string, title: string, body: string): string {
   return `<section id="${id}">\n<h2>${escapeXml(title)}</h2>\n${body}\n</section>`;
 }
 
-function resultTable(name: string, rows: readonly ReportRow[]): string {
-  const head = columns.map((column) => `<th scope="col">${escapeXml(column)}</th>`).join('');
-  const body = rows.map((row) => {
-    const [label, ...cells] = textsOf(row).map(escapeXml);
+function tableOf(name: string, rows: readonly ReportRow[]): string {
+  const table = resultTable(rows);
+  const head = table.head.map((column) => `<th scope="col">${escapeXml(column)}</th>`).join('');
+  const body = rows.map((row, i) => {
+    const [label, ...cells] = table.body[i]!.map(escapeXml);
     const last = cells.pop();
     return (
       `<tr class="${statusOf(row).replace(' ', '-')}"><th scope="row">${label}</th>` +

@@ -1,11 +1,14 @@
-import { columns, textsOf } from './cells.js';
+import { resultTable } from './cells.js';
 import { environmentOf } from './environment.js';
 import { type Report, tablesOf } from './report.js';
 
 /** The report's tables, commands and environment as Markdown. */
 export function renderMarkdown(report: Report): string {
   const parts = [`# ${report.title}`, report.subtitle, ...report.notes.map((note) => `- ${note}`)];
-  for (const [name, rows] of tablesOf(report.rows)) parts.push(`## ${name}`, table(columns, rows.map(textsOf)));
+  for (const [name, rows] of tablesOf(report.rows)) {
+    const { head, body } = resultTable(rows);
+    parts.push(`## ${name}`, table(head, body));
+  }
   if (report.rows.some(({ runs }) => runs.some(({ data }) => data !== undefined && data.result === undefined)))
     parts.push('\\* not finished: the best validation epoch so far.');
   parts.push(

@@ -27,7 +27,7 @@ export interface RunData {
   readonly config: ExperimentConfig;
   readonly hash: string;
   readonly epochs: readonly EpochPoint[];
-  /** Median over the reports; `null` where none was made. */
+  /** Median over the step reports; without any, of the predictions trained on over the time of whole epochs. */
   readonly tokensPerSecond: number | null;
   /** Wall clock of all processes that worked on it. */
   readonly seconds: number;
@@ -52,7 +52,7 @@ export async function readRun(path: string): Promise<RunData> {
     config,
     hash: configHash(config),
     epochs: epochPoints(lines, steps),
-    tokensPerSecond: median(steps.map(({ tokensPerSecond }) => tokensPerSecond)),
+    tokensPerSecond: median(steps.map(({ tokensPerSecond }) => tokensPerSecond)) ?? speedOfEpochs(lines),
     seconds: wallSeconds(sessions, lines, result),
     environment: sessions.at(-1)!,
     data: { name: dataset.name, notes: dataset.notes },
@@ -103,6 +103,10 @@ function epochPoints(lines: readonly MetricsLine[], steps: readonly StepEvent[])
     const { epoch, train, valid, best, scalars } = line;
     return [{ epoch, step: perEpoch === undefined ? null : epoch * perEpoch, train, valid, best, scalars }];
   });
+}
+
+function speedOfEpochs(lines: readonly MetricsLine[]): number | null {
+  return median(lines.flatMap((line) => (line.type === 'epoch' ? [line.train.count / line.seconds] : [])));
 }
 
 /** Middle value, of an even number the lower one of the two; `null` of none. */

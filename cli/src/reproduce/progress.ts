@@ -18,6 +18,7 @@ interface Running {
   readonly began: number;
   run?: StartEvent;
   step?: StepEvent;
+  epoch?: number;
   valid?: string;
 }
 
@@ -55,7 +56,7 @@ abstract class Table implements TableProgress {
     if (state === undefined) return;
     if (event.type === 'start') state.run = event;
     if (event.type === 'step') state.step = event;
-    if (event.type === 'epoch') state.valid = number(event.valid.metric);
+    if (event.type === 'epoch') Object.assign(state, { epoch: event.epoch, valid: number(event.valid.metric) });
     if (event.type === 'step' || event.type === 'epoch') this.transient(this.#lines());
   }
 
@@ -79,15 +80,17 @@ abstract class Table implements TableProgress {
 
   /** Part of a running job that is behind it. */
   #share(id: string): number {
-    const { step, run } = this.#running.get(id)?.state ?? {};
-    if (step === undefined || run === undefined) return 0;
-    return Math.min(1, (step.epoch - 1 + step.step / step.stepsPerEpoch) / run.epochs);
+    const { step, run, epoch = 0 } = this.#running.get(id)?.state ?? {};
+    if (run === undefined) return 0;
+    const within = step === undefined ? 0 : step.epoch - 1 + step.step / step.stepsPerEpoch;
+    return Math.min(1, Math.max(epoch, within) / run.epochs);
   }
 }
 
 const nameOf = ({ planned, seed }: Job) => colors.cyan(`${planned.preset.name} seed ${seed}`);
 
-function describe({ began, run, step, valid }: Running): string {
+function describe({ began, run, step, epoch, valid }: Running): string {
+  if (step === undefined && epoch !== undefined) return `epoch ${epoch}/${run?.epochs ?? '?'}  valid ${valid}`;
   if (step === undefined) return `${duration((performance.now() - began) / 1000)}  preparing`;
   const percent = Math.floor((100 * step.step) / step.stepsPerEpoch);
   const parts = [`epoch ${step.epoch}/${run?.epochs ?? '?'}  ${percent} %`, `loss ${number(step.loss)}`];
