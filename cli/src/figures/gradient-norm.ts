@@ -1,4 +1,4 @@
-import { initialize, type Rng } from '@rnnx/core';
+import { type InitializerSpec, initialize, type Rng } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import type { Point } from '../report/chart.js';
 
@@ -11,6 +11,8 @@ export interface GradientNormOptions {
   /** γ of both normalisations; β is zero. */
   readonly gamma: number;
   readonly epsilon: number;
+  /** Of W_h; the other weights are orthogonal. */
+  readonly recurrentInit: InitializerSpec;
   /** Of the weights and the noise on the first state. */
   readonly rng: Rng;
 }
@@ -18,21 +20,25 @@ export interface GradientNormOptions {
 /**
  * Norm of the gradient of the loss by the state at each time step, averaged over the examples, of an untrained tanh network
  * h_t = tanh(BN(W_h h_{t-1}; γ) + BN(W_x x_t; γ)) that classifies after the last step (Cooijmans et al. 2016, figure 2a).
- * Weights are orthogonal, the state starts at N(0, 0.1²) so that the first steps have a variance.
+ * The state starts at N(0, 0.1²) so that the first steps have a variance.
  *
  * @returns `[t, ‖∂L/∂h_t‖]` for t from 1
  */
 export async function gradientNorms(options: GradientNormOptions): Promise<readonly Point[]> {
-  const { sequences, labels, classes, units, gamma, epsilon, rng } = options;
+  const { sequences, labels, classes, units, gamma, epsilon, recurrentInit, rng } = options;
   const batch = sequences.length;
   const steps = sequences[0]!.length;
-  const orthogonal = (name: string, rows: number, columns: number) =>
-    tf.tensor2d(initialize({ name: 'orthogonal', gain: 1 }, [rows, columns], 1, rng.stream(name)), [rows, columns]);
+  const weight = (
+    name: string,
+    rows: number,
+    columns: number,
+    init: InitializerSpec = { name: 'orthogonal', gain: 1 },
+  ) => tf.tensor2d(initialize(init, [rows, columns], 1, rng.stream(name)), [rows, columns]);
   const norms = tf.tidy(() => {
     const [recurrent, input, output] = [
-      orthogonal('recurrent', units, units),
-      orthogonal('input', 1, units),
-      orthogonal('output', units, classes),
+      weight('recurrent', units, units, recurrentInit),
+      weight('input', 1, units),
+      weight('output', units, classes),
     ];
     const normalised = (x: tf.Tensor2D) => {
       const { mean, variance } = tf.moments(x, 0);

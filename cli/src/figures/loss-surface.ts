@@ -21,12 +21,12 @@ export function oneUnitLoss(w: number, b: number, { steps, target, penalty }: Lo
  * Loss of a one-unit network without input over its two weights: a flat valley beside a wall, which a norm penalty slopes
  * (music study, figures 2 and 3; range and settings in the manner of Pascanu et al. 2013).
  *
- * @param resolution points along each axis
+ * @param intervals along w from -3 to 10 and along b from -5 to 0
  */
-export function lossSurface(options: LossSurfaceOptions, resolution: number): Surface {
-  const along = (from: number, to: number) =>
-    Array.from({ length: resolution }, (_, i) => from + ((to - from) * i) / (resolution - 1));
-  const [xs, ys] = [along(-3, 10), along(-5, 0)];
+export function lossSurface(options: LossSurfaceOptions, intervals: readonly [number, number]): Surface {
+  const along = (from: number, to: number, n: number) =>
+    Array.from({ length: n + 1 }, (_, i) => from + ((to - from) * i) / n);
+  const [xs, ys] = [along(-3, 10, intervals[0]), along(-5, 0, intervals[1])];
   const { penalty } = options;
   return {
     kind: 'surface',

@@ -19,21 +19,23 @@ export function renderSvg(chart: Chart, id: string): string {
   const instance = init(null, null, { renderer: 'svg', ssr: true, ...size });
   try {
     instance.setOption(chart.kind === 'curves' ? curves(chart) : surface(chart));
-    return embedded(instance.renderToSVGString(), chart.title, id);
+    return embedded(instance.renderToSVGString(), chart, id);
   } finally {
     instance.dispose();
   }
 }
 
 /** Without what a page of many drawings has no use for: style sheets, marks for scripts, a fixed size. */
-function embedded(svg: string, title: string, id: string): string {
+function embedded(svg: string, { kind, title }: Chart, id: string): string {
+  // Cells of a surface must leave no seams between them.
+  const edges = kind === 'surface' ? ' shape-rendering="crispEdges"' : '';
   return svg
     .replace(/<style\s*>[\s\S]*?<\/style>/g, '')
     .replace(/ (ecmeta_\w+|class|pointer-events|xmlns:xlink|baseProfile|version)="[^"]*"/g, '')
     .replace(/\bzr\d+-/g, `${id}-`)
     .replace(
       /^<svg [^>]*>/,
-      `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escapeXml(title)}">`,
+      `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escapeXml(title)}"${edges}>`,
     )
     .replace(/\n+/g, '\n')
     .trim();
@@ -46,9 +48,10 @@ export function escapeXml(text: string): string {
 
 const ink = 'currentColor';
 const textStyle = { color: ink, fontSize: 13 };
-/** Labels and names of the axes included. */
-const outerBounds = { left: 4, right: 14, top: 10, bottom: 4 };
-const grid = { left: 0, right: 0, top: 0, bottom: 0, outerBoundsMode: 'same', outerBoundsContain: 'all', outerBounds };
+/** Labels and names of the axes lie inside these edges. */
+const grid = { left: 4, right: 14, top: 10, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'all' };
+/** Room for the scale of colours. */
+const scaleWidth = 74;
 
 function axis({ name, log = false, whole = false, min, max }: Axis, place: 'x' | 'y'): object {
   return {
@@ -71,6 +74,7 @@ function axis({ name, log = false, whole = false, min, max }: Axis, place: 'x' |
 /** Short and exact: 100000 as 100k. */
 function tick(value: number): string {
   const magnitude = Math.abs(value);
+  if (magnitude >= 1e9) return value.toExponential(0);
   if (magnitude >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
   if (magnitude >= 1e4) return `${Number((value / 1e3).toPrecision(4))}k`;
   if (magnitude > 0 && magnitude < 1e-3) return value.toExponential(0);
@@ -136,19 +140,19 @@ function surface({ x, y, xs, ys, values }: Surface): EChartsCoreOption {
     type: 'category',
     data: at.map((value) => String(Number(value.toPrecision(3)))),
     splitLine: { show: false },
-    axisLabel: { ...textStyle, interval: Math.max(0, Math.ceil(at.length / 6) - 1) },
+    axisLabel: { ...textStyle, interval: Math.max(0, Math.ceil((at.length - 1) / 6) - 1) },
   });
   return {
     animation: false,
     textStyle,
-    grid: { ...grid, outerBounds: { ...outerBounds, right: 90 } },
+    grid: { ...grid, right: scaleWidth },
     xAxis: category(x, xs, 'x'),
     yAxis: category(y, ys, 'y'),
     visualMap: {
       min: heights.reduce((a, b) => Math.min(a, b)),
       max: heights.reduce((a, b) => Math.max(a, b)),
       precision: 2,
-      right: 0,
+      right: 4,
       top: 'center',
       textStyle,
       inRange: { color: ['#1e3a8a', '#14b8a6', '#facc15', '#ef4444'] },

@@ -42,7 +42,7 @@ describe('the papers’ figures', () => {
       oneUnitLoss(3, -1, { steps: 2, target: 0.2, penalty: { norm, lambda: 0.5 } });
     expect(penalised('L1')).to.be.closeTo(two + 0.5 * 4, 1e-15);
     expect(penalised('L2')).to.be.closeTo(two + 0.5 * 10, 1e-15);
-    const { xs, ys, values } = lossSurface({ steps: 2, target: 0.2 }, 5);
+    const { xs, ys, values } = lossSurface({ steps: 2, target: 0.2 }, [4, 4]);
     expect([xs[0], xs[4], ys[0], ys[4]]).to.deep.equal([-3, 10, -5, 0]);
     expect(values[3]![1]).to.equal(oneUnitLoss(xs[1]!, ys[3]!, { steps: 2, target: 0.2 }));
   });
@@ -52,7 +52,8 @@ describe('the papers’ figures', () => {
     const [batch, steps, units, classes, gamma, epsilon] = [4, 5, 3, 2, 0.7, 1e-5];
     const sequences = Array.from({ length: batch }, (_, n) => rng.stream(`pixels-${n}`).uniforms(steps));
     const labels = Int32Array.from({ length: batch }, (_, n) => n % classes);
-    const norms = await gradientNorms({ sequences, labels, classes, units, gamma, epsilon, rng });
+    const recurrentInit = { name: 'orthogonal', gain: 1 } as const;
+    const norms = await gradientNorms({ sequences, labels, classes, units, gamma, epsilon, recurrentInit, rng });
     expect(norms.map(([t]) => t)).to.deep.equal([1, 2, 3, 4, 5]);
 
     const matrix = (name: string, rows: number, columns: number) => {
@@ -105,28 +106,28 @@ describe('the papers’ figures', () => {
   });
 
   it('have population statistics by unit and step, from a checkpoint', () => {
-    const tensor = (...data: number[]) => ({ shape: [2], data: Float32Array.from(data) });
+    const tensor = (...data: number[]) => ({ shape: [2, 1, 2], data: Float32Array.from(data) });
     const tensors = {
-      'statistics/bn/c/mean/10': tensor(5, 6),
-      'statistics/bn/c/mean/2': tensor(3, 4),
-      'statistics/bn/c/mean/0': tensor(1, 2),
-      'parameters/x': tensor(0, 0),
+      'statistics/bn/cell-0/0/10': tensor(5, 6, 50, 60),
+      'statistics/bn/cell-0/0/2': tensor(3, 4, 30, 40),
+      'statistics/bn/cell-0/0/0': tensor(1, 2, 10, 20),
+      'parameters/x': tensor(0, 0, 0, 0),
     };
-    const [chart, ...others] = populationStatistics({ tensors } as never, 'row');
-    expect(others).to.deep.equal([]);
-    expect(chart!.title).to.equal('row: mean of bn/c');
-    expect(chart!.series.map(({ points }) => points)).to.deep.equal([
-      [
-        [0, 1],
-        [2, 3],
-        [10, 5],
-      ],
-      [
-        [0, 2],
-        [2, 4],
-        [10, 6],
-      ],
-    ]);
+    const charts = populationStatistics({ tensors } as never, 'row');
+    expect(charts.map(({ title }) => title)).to.deep.equal(['row: mean of bn/cell-0', 'row: variance of bn/cell-0']);
+    for (const [i, scale] of [1, 10].entries())
+      expect(charts[i]!.series.map(({ points }) => points)).to.deep.equal([
+        [
+          [0, scale],
+          [2, 3 * scale],
+          [10, 5 * scale],
+        ],
+        [
+          [0, 2 * scale],
+          [2, 4 * scale],
+          [10, 6 * scale],
+        ],
+      ]);
     expect(populationStatistics({ tensors: {} } as never, 'row')).to.deep.equal([]);
   });
 
