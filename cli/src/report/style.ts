@@ -15,9 +15,10 @@ nav{display:flex;flex-wrap:wrap;gap:.3rem 1rem;margin-top:1rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
 th,td{padding:.35rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 tbody tr:last-child>*{border-bottom:0}
+thead th:last-child{text-align:left}
 thead th{background:var(--raised);font-weight:600}
 th:first-child{text-align:left;position:sticky;left:0;background:var(--raised);font-weight:600;max-width:16rem;white-space:normal;min-width:9rem}
-td.state{text-align:left;white-space:normal;min-width:8rem;max-width:24rem;overflow-wrap:anywhere}
+td.state{text-align:left;white-space:normal;min-width:19rem;max-width:28rem;overflow-wrap:anywhere}
 .finished td.state{color:var(--ok)}
 .failed td.state,.impossible td.state{color:var(--bad)}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr));gap:1rem}

@@ -135,6 +135,7 @@ function bars({ name, points, spreads, colour }: Series): readonly object[] {
 function surface({ x, y, xs, ys, values }: Surface): EChartsCoreOption {
   const data = values.flatMap((row, j) => row.map((value, i) => [i, j, value]));
   const heights = data.map(([, , value]) => value!);
+  const [lowest, highest] = [Math.min, Math.max].map((end) => heights.reduce((a, b) => end(a, b))) as [number, number];
   const category = (given: Axis, at: readonly number[], place: 'x' | 'y') => ({
     ...axis(given, place),
     type: 'category',
@@ -149,8 +150,9 @@ function surface({ x, y, xs, ys, values }: Surface): EChartsCoreOption {
     xAxis: category(x, xs, 'x'),
     yAxis: category(y, ys, 'y'),
     visualMap: {
-      min: heights.reduce((a, b) => Math.min(a, b)),
-      max: heights.reduce((a, b) => Math.max(a, b)),
+      min: lowest,
+      max: highest,
+      text: [tick(Number(highest.toPrecision(2))), tick(Number(lowest.toPrecision(2)))],
       precision: 2,
       right: 4,
       top: 'center',

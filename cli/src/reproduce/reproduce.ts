@@ -59,6 +59,7 @@ export type Problems = Outlook['problems'];
 export async function reproduce(options: ReproduceOptions, progress: TableProgress): Promise<Reproduction> {
   const { out, paper, jobs: parallel, signal } = options;
   const chosen = presetsOf(paper, options.rows, options.presets ?? allPresets);
+  await import('../report/html.js'); // now, so that an upgrade meanwhile does not part it from the rest
   const host = await Host.open([], options);
   const planned = chosen.map((preset) => planPreset(host, preset, options));
   await makeFolder(join(out, 'runs'));
