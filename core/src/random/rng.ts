@@ -96,10 +96,14 @@ class PhiloxRng implements Rng {
   }
 
   uniform(shape: readonly number[]): tf.Tensor {
+    const drawn = fusedKernels().draws?.uniform(this.#key0, this.#key1, shape);
+    if (drawn !== undefined) return drawn;
     return tf.tensor(this.uniforms(tf.util.sizeFromShape([...shape])), [...shape], 'float32');
   }
 
   normal(shape: readonly number[]): tf.Tensor {
+    const drawn = fusedKernels().draws?.normal(this.#key0, this.#key1, shape);
+    if (drawn !== undefined) return drawn;
     return tf.tensor(this.normals(tf.util.sizeFromShape([...shape])), [...shape], 'float32');
   }
 
@@ -110,6 +114,8 @@ class PhiloxRng implements Rng {
         expected: 'a number from 0 to 1',
         remedy: 'give the probability of a 1, as a fraction and not in percent',
       });
+    const onDevice = fusedKernels().draws?.bernoulli(this.#key0, this.#key1, keep, shape);
+    if (onDevice !== undefined) return onDevice;
     const count = tf.util.sizeFromShape([...shape]);
     const fills = fusedKernels().fills;
     if (fills !== undefined) {

@@ -105,6 +105,8 @@ export interface FusedSequence {
 export interface FusedKernels {
   /** Host numbers for `Rng`. */
   readonly fills?: RandomFills;
+  /** Random tensors for `Rng`. */
+  readonly draws?: RandomDraws;
   readonly optimizer?: OptimizerKernels;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /** Statistics of the minibatch go to each `observe`, all steps at once. */
@@ -148,6 +150,16 @@ export interface RandomFills {
   uniforms(key0: number, key1: number, out: Float32Array): void;
   normals(key0: number, key1: number, out: Float32Array): void;
   bernoulli(key0: number, key1: number, keep: number, out: Float32Array): void;
+}
+
+/**
+ * Random tensors under a Philox key, made on the device: the same bits as the core's own loops. `undefined` where the kernel
+ * cannot make one of this shape, or the host is quicker.
+ */
+export interface RandomDraws {
+  uniform(key0: number, key1: number, shape: readonly number[]): tf.Tensor | undefined;
+  normal(key0: number, key1: number, shape: readonly number[]): tf.Tensor | undefined;
+  bernoulli(key0: number, key1: number, keep: number, shape: readonly number[]): tf.Tensor | undefined;
 }
 
 const kernels = new Map<string, FusedKernels>();

@@ -64,6 +64,15 @@ export class Commands {
     return buffer;
   }
 
+  /** Constants of one kernel, for the commands that are being recorded. */
+  parameters(words: Uint32Array<ArrayBuffer>): { readonly buffer: GPUBuffer; readonly bytes: number } {
+    const bytes = Math.ceil(words.byteLength / 16) * 16;
+    const buffer = this.#backend.bufferManager.acquireBuffer(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    this.#backend.uniformPendingDisposal.push(buffer);
+    this.#backend.queue.writeBuffer(buffer, 0, words);
+    return { buffer, bytes };
+  }
+
   /** A buffer of constants that stays. */
   constants(words: Uint32Array<ArrayBuffer>): GPUBuffer {
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
