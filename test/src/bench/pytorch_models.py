@@ -47,10 +47,11 @@ def noisy_lstm(layer, x, h, c):
     noise = 1 + torch.randn_like(x)
     recurrent = layer.weight_hh_l0.t()
     states = []
-    for t in range(x.shape[0]):
-        i, f, g, o = torch.addmm(products[t], h, recurrent).chunk(4, 1)
+    # unbind: the backward pass of products[t] would fill a zero tensor of all steps at each.
+    for product, factor in zip(products.unbind(0), noise.unbind(0)):
+        i, f, g, o = torch.addmm(product, h, recurrent).chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c) * noise[t]
+        h = torch.sigmoid(o) * torch.tanh(c) * factor
         states.append(h)
     return torch.stack(states), h, c
 
@@ -96,9 +97,9 @@ class FastDropout(nn.Module):
         h = frames.new_zeros(frames.shape[1], recurrent.shape[0])
         s = torch.zeros_like(h)
         means, variances = [], []
-        for t in range(frames.shape[0]):
+        for product, spread in zip(products.unbind(0), spreads.unbind(0)):
             mean, variance = self.dropped(h, s)
-            h, s = tanh_moments(torch.addmm(products[t], mean, recurrent), torch.addmm(spreads[t], variance, squared))
+            h, s = tanh_moments(torch.addmm(product, mean, recurrent), torch.addmm(spread, variance, squared))
             means.append(h)
             variances.append(s)
         mean, variance = self.dropped(torch.stack(means), torch.stack(variances))
