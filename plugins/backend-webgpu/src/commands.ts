@@ -44,9 +44,14 @@ export class Commands {
   /** The buffer of a float32 or int32 tensor, valid for commands recorded before anything else happens to the tensor. */
   buffer(tensor: tf.Tensor): GPUBuffer {
     tensor.throwIfDisposed();
-    this.#backend.uploadToGPU(tensor.dataId);
-    this.#backend.commandQueueOwnedIds.add(tensor.dataId);
-    return this.#backend.tensorMap.get(tensor.dataId).resource!;
+    return this.bufferOf(tensor);
+  }
+
+  /** The same where tfjs has seen to it that the tensor is there. */
+  bufferOf({ dataId }: tf.TensorInfo): GPUBuffer {
+    this.#backend.uploadToGPU(dataId);
+    this.#backend.commandQueueOwnedIds.add(dataId);
+    return this.#backend.tensorMap.get(dataId).resource!;
   }
 
   /** A tensor whose memory holds float32: itself, or a converted one. Some casts of tfjs only change the label. */

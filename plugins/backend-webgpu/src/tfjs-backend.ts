@@ -1,8 +1,10 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type FoundAdapter, isNull } from './adapter.js';
 import { Buffers } from './buffers.js';
+import { Commands } from './commands.js';
 import { type Device, openDevice } from './device.js';
-import { mendKernels } from './mend-kernels.js';
+import { replaceKernels } from './kernels/index.js';
+import { Pipelines } from './pipelines.js';
 
 interface TensorData {
   values: tf.backend_util.BackendValues | null;
@@ -34,6 +36,8 @@ export interface WebGpuBackend extends tf.KernelBackend {
 
 export interface StartedBackend extends WebGpuBackend {
   readonly opened: Device;
+  readonly commands: Commands;
+  readonly pipelines: Pipelines;
 }
 
 type Constructor = new (device: GPUDevice, info: GPUAdapterInfo) => WebGpuBackend;
@@ -42,16 +46,19 @@ type Constructor = new (device: GPUDevice, info: GPUAdapterInfo) => WebGpuBacken
 export async function createBackend(found: FoundAdapter): Promise<StartedBackend> {
   // Before tfjs can see a GPU: else it registers a backend of its own.
   const tfjs = (await import('@tensorflow/tfjs-backend-webgpu')) as unknown as { WebGPUBackend: Constructor };
-  mendKernels('webgpu');
+  replaceKernels('webgpu');
   exposeGpu(found.gpu);
   const opened = await openDevice(found);
 
   class Started extends tfjs.WebGPUBackend implements StartedBackend {
     readonly opened = opened;
+    readonly commands: Commands;
+    readonly pipelines = new Pipelines(opened.gpu);
 
     constructor() {
       super(opened.gpu, found.adapter.info);
       this.bufferManager = new Buffers(opened.gpu, () => opened.check());
+      this.commands = new Commands(this);
     }
 
     /** Where all that was recorded becomes known, an error on the device does too. */

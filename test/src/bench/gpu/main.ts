@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { webgpu } from '@rnnx/backend-webgpu';
 import { PluginRegistry } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
 import { full, tiny } from '../scale.js';
 import { createWorkload, type Spec } from '../workload.js';
 import { agreement } from './agreement.js';
@@ -52,6 +53,37 @@ async function measure(spec: Spec, seconds: number): Promise<Measured> {
   const elapsed = performance.now() - start;
   workload.dispose();
   return { stepsPerSecond: (steps * 1000) / elapsed, waiting: 1 - host / elapsed };
+}
+
+/** 10^12 operations a second of a product, as an output layer has it; rank 3 is left to tfjs's own kernel. */
+async function productSpeed(rank: 2 | 3, seconds: number): Promise<number> {
+  const [m, k, n] = options.tiny ? [64, 64, 64] : [700, 1500, 10_000];
+  const shape = (rows: number, columns: number) => (rank === 2 ? [rows, columns] : [1, rows, columns]);
+  const [a, b] = [tf.fill(shape(m, k), 0.5), tf.fill(shape(k, n), 0.5)];
+  const some = async (count: number) => {
+    let last: tf.Tensor | undefined;
+    for (let i = 0; i < count; i++) {
+      last?.dispose();
+      last = tf.matMul(a, b);
+    }
+    const corner = tf.slice(
+      last!,
+      shape(m, n).map(() => 0),
+      shape(1, 1),
+    );
+    await corner.data(); // waits for all of them
+    tf.dispose([last!, corner]);
+  };
+  await some(2);
+  const [start, each] = [performance.now(), options.tiny ? 1 : 20];
+  let count = 0;
+  do {
+    await some(each);
+    count += each;
+  } while (performance.now() - start < seconds * 1000);
+  const speed = (2 * m * k * n * count) / ((performance.now() - start) * 1e9);
+  tf.dispose([a, b]);
+  return speed;
 }
 
 type PyTorch = (spec: Spec, seconds: number) => Promise<number>;
@@ -119,6 +151,8 @@ async function run(): Promise<void> {
   const scale = options.tiny ? tiny : full;
   const sizes = options.sizes?.split(',').map(Number) ?? (options.tiny ? scale.sizes : [650, 1500]);
   const seconds = Number(options.seconds);
+  const [ours, tfjs] = [await productSpeed(2, seconds), await productSpeed(3, seconds)];
+  console.log(`Matrix product: ${ours.toFixed(2)} TFLOPS, in tfjs’s kernel ${tfjs.toFixed(2)}\n`);
   console.log('Two-layer LSTM language models; medians of three rounds, tokens a second:');
   for (const size of sizes) {
     const base = scale.language[size];

@@ -1,19 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
-import { storageBuffersPerKernel } from './device.js';
+import type * as tf from '@tensorflow/tfjs';
+import { storageBuffersPerKernel } from '../device.js';
 
-let mended = false;
-
-/** Replaces kernels of tfjs 4.22 that fail on some inputs. Call it once tfjs has registered its own. */
-export function mendKernels(backendName: string): void {
-  if (mended) return;
-  mended = true;
-  const addN = tf.getKernel('AddN', backendName);
-  tf.unregisterKernel('AddN', backendName);
-  tf.registerKernel({ ...addN, kernelFunc: inParts(addN.kernelFunc) });
-}
-
-/** tfjs binds all terms of a sum at once, and a kernel may bind only so many. */
-function inParts(addAll: tf.KernelFunc): tf.KernelFunc {
+/** Takes the place of tfjs's AddN, which binds all terms at once, where a kernel may bind only so many. */
+export function addInParts(addAll: tf.KernelFunc): tf.KernelFunc {
   const most = storageBuffersPerKernel - 1; // and the result
   return ({ inputs, backend, attrs }) => {
     const terms = inputs as unknown as readonly tf.TensorInfo[];

@@ -1,0 +1,47 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { StartedBackend } from '../tfjs-backend.js';
+import { productProgram, productTile } from '../wgsl/matmul.js';
+
+/** Tiles that keep a large GPU busy; smaller products are left to tfjs, which shares them out more finely. */
+const leastTiles = 32;
+
+/** Takes the place of tfjs's BatchMatMul for large products of two matrices. */
+export function largeProducts(theirs: tf.KernelFunc): tf.KernelFunc {
+  return (params) => {
+    const { a, b } = params.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+    const attrs = params.attrs as unknown as { transposeA: boolean; transposeB: boolean };
+    const backend = params.backend as StartedBackend;
+    return product(backend, a, b, attrs.transposeA, attrs.transposeB) ?? theirs(params);
+  };
+}
+
+function product(
+  { commands, pipelines, tensorMap }: StartedBackend,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+): tf.TensorInfo | undefined {
+  if (a.shape.length !== 2 || b.shape.length !== 2) return undefined;
+  if (tensorMap.get(a.dataId).dtype !== 'float32' || tensorMap.get(b.dataId).dtype !== 'float32') return undefined;
+  const [rows, inner] = (transposeA ? [a.shape[1], a.shape[0]] : a.shape) as [number, number];
+  const columns = b.shape[transposeB ? 0 : 1]!;
+  const [across, down] = [Math.ceil(columns / productTile), Math.ceil(rows / productTile)];
+  if (across * down < leastTiles || Math.max(across, down) > commands.device.limits.maxComputeWorkgroupsPerDimension)
+    return undefined;
+  const key = `product ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
+  const kernel = pipelines.get(key, () => productProgram(transposeA, transposeB));
+  const { buffer, bytes } = commands.parameters(Uint32Array.of(rows, columns, inner));
+  const made = commands.make([rows, columns]);
+  const group = pipelines.bind(kernel, buffer, bytes, {
+    a: commands.bufferOf(a),
+    b: commands.bufferOf(b),
+    c: made.buffer,
+  });
+  const pass = commands.pass();
+  pass.setPipeline(kernel.pipeline);
+  pass.setBindGroup(0, group, [0]);
+  pass.dispatchWorkgroups(across, down);
+  commands.recorded(1);
+  return made.info;
+}
