@@ -92,36 +92,37 @@ function tabulated(hiddenSize: number, settings: Settings): Recipe {
   };
 }
 
-/** What the authors' group published for fast dropout on JSB Chorales, in a notebook of the library breze (2014). */
-const notebook: Omit<Recipe, 'hiddenSize'> = {
+/**
+ * Fast dropout: what the authors' group published for JSB Chorales in a notebook of the library breze (2014), but for radius
+ * (2 there), momentum (0.99) and width (400), which were chosen on the validation split of JSB Chorales.
+ */
+const fastDropout: Omit<Recipe, 'hiddenSize'> = {
   inputStd: 0.01,
   std: 1e-4,
   connections: 15,
-  spectralRadius: 2,
+  spectralRadius: 1.1,
   outputBias: -0.8,
-  momentum: 0.99,
+  momentum: 0.9,
   stepRate: 1e-3,
   decay: 0.8,
   batchSize: 27,
 };
-const notebookRates = { input: 0.1, recurrent: 0.2, output: 0.5 };
-
-/** The notebook's network is twice as wide as those of the table; the widest one stays, for its cost. */
-const fastDropoutSize = (hiddenSize: number) => (hiddenSize < 600 ? 2 * hiddenSize : hiddenSize);
+/** Of dropping. The notebook's 0.2 for the recurrent units is a factor of the mean in its code: they are kept at that rate. */
+const fastDropoutRates = { input: 0.1, recurrent: 0.8, output: 0.5 };
 
 function experiment(corpus: Corpus, model: Model): ExperimentInput {
   const { dataset, hiddenSize, settings, norm } = corpus;
   const name = `music-${corpus.name}-${model}`;
   const fast = model === 'fd';
   const row = fast || model === 'rnn' ? settings.nbr : settings[model];
-  const recipe: Recipe = fast ? { hiddenSize: fastDropoutSize(hiddenSize), ...notebook } : tabulated(hiddenSize, row);
+  const recipe: Recipe = fast ? { hiddenSize, ...fastDropout } : tabulated(hiddenSize, row);
   const { inputStd, std, connections, spectralRadius, outputBias, momentum, stepRate, decay, batchSize } = recipe;
   return {
     name,
     dataset: { name: dataset, chunk: 100 },
     model: {
       cell: {
-        ...(fast ? { name: 'fast-dropout', ...notebookRates, moments: 'closed-form' } : { name: 'rnn' }),
+        ...(fast ? { name: 'fast-dropout', ...fastDropoutRates, moments: 'closed-form' } : { name: 'rnn' }),
         activation: 'tanh',
         inputInit: { name: 'normal', std: inputStd },
         recurrentInit: { name: 'sparse', connections, std, spectralRadius },
@@ -193,11 +194,11 @@ function choicesOf(corpus: Corpus, model: Model): readonly Choice[] {
     choices.push(
       {
         name: 'settings',
-        text: "The paper gives none: those of the authors' notebook for JSB Chorales (rates 0.1, 0.2, 0.5; spectral radius 2, decay 0.8, output bias -0.8), on every corpus.",
+        text: "The paper gives none: those of the authors' notebook for JSB Chorales (rates 0.1, 0.5; output bias -0.8, decay 0.8), on every corpus, with spectral radius 1.1 and momentum 0.9 in place of 2 and 0.99, which did not train stably.",
       },
       {
-        name: 'hidden size',
-        text: `The notebook has 400 on JSB Chorales, twice the units of the other rows; this preset has ${fastDropoutSize(corpus.hiddenSize)}, ${corpus.hiddenSize < 600 ? 'likewise' : 'those of the other rows, for the cost of 1,200'}.`,
+        name: 'recurrent rate',
+        text: "A rate of 0.8, since the notebook's 0.2 is what its code multiplies the recurrent mean by; dropping 0.2 or 0.5 came to 8.45 and 8.34 on the validation split of JSB Chorales, 0.8 to 8.08, 0.9 to 8.09.",
       },
       { name: 'moments', text: 'Of the nonlinearity in closed form, as in Wang and Manning (2013).' },
     );

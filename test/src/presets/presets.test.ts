@@ -112,7 +112,7 @@ describe('presets', () => {
     'rbn-reader-bn-lstm': readerParameters + 2 * (2 * 960 + 2 * 240),
     'rbn-reader-bn-everywhere': readerParameters + 2 * (2 * 960 + 2 * 240) + 4 * 2 * 240,
     'music-jsb-rnn': 200 * (88 + 200) + 200 + 88 * 200 + 88 + 200,
-    'music-jsb-fd': 400 * (88 + 400) + 400 + 88 * 400 + 88 + 400,
+    'music-jsb-fd': 200 * (88 + 200) + 200 + 88 * 200 + 88 + 200,
     'music-muse-data-do': 600 * (88 + 600) + 600 + 88 * 600 + 88 + 600,
   };
   for (const [name, count] of Object.entries(counts))
