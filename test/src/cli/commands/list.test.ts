@@ -28,7 +28,7 @@ describe('rnnx list', () => {
     expect(await names('music-jsb-*')).to.have.length(10);
     expect(await names('text8')).to.deep.equal(['rbn-text8-bn-lstm']);
     expect(await names('noisin-ptb-large-gaussian')).to.deep.equal(['noisin-ptb-large']);
-    expect(await names('recurrent-batch-normalization')).to.have.length(7);
+    expect(await names('recurrent-batch-normalization')).to.have.length(10);
   });
 
   it('gives scripts the paper, table and row', async () => {
