@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Normalization, Site } from '../contracts/perturbation.js';
-import type { OptimizerKernels } from '../training/optimizers/kernels.js';
+import type { DeviceUpdates, OptimizerKernels } from '../training/optimizers/kernels.js';
 
 /** A recurrence that backends may know as one kernel for a whole sequence. Equations: the cell's docstring. */
 export type FusedCell =
@@ -108,6 +108,7 @@ export interface FusedKernels {
   /** Random tensors for `Rng`. */
   readonly draws?: RandomDraws;
   readonly optimizer?: OptimizerKernels;
+  readonly deviceUpdates?: DeviceUpdates;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /** Statistics of the minibatch go to each `observe`, all steps at once. */
   normalizedSequence?(request: NormalizedSequenceRequest): FusedSequence | undefined;

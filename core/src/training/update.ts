@@ -78,15 +78,20 @@ async function updateInPlace(input: UpdateInput): Promise<Updated | undefined> {
 async function updateByOps(input: UpdateInput): Promise<Updated> {
   const { optimizer, weights, slots, result, clipNorm, context, where } = input;
   const { update, report } = tidied(() => {
+    const onDevice = updateOnDevice(input);
+    if (onDevice !== undefined) {
+      const { weights, slots, report } = onDevice;
+      return { update: { weights, slots }, report: tf.concat([tf.stack(scalarsOf(result)), report]) };
+    }
     const { norm, gradients } = clipByGlobalNorm(result.gradients, clipNorm);
     const update = optimizer.update(weights, slots, gradients, context);
     // A sum is finite only if every term is.
     const sum = tf.addN(Object.values(update.weights).map((weight) => tf.sum(weight)));
-    return { update, report: tf.stack([...scalarsOf(result), norm, sum]) };
+    return { update, report: tf.stack([...scalarsOf(result), sum, norm]) };
   });
   try {
     const numbers = [...(await read(report))] as [number, number, number, number, number];
-    const [nll, loss, errors, gradientNorm, sum] = numbers;
+    const [nll, loss, errors, sum, gradientNorm] = numbers;
     requireFinite('loss', nll + loss, where);
     requireFinite('norm of the gradient', gradientNorm, where);
     requireFinite('sum of the updated weights', sum, where);
@@ -95,6 +100,16 @@ async function updateByOps(input: UpdateInput): Promise<Updated> {
     tf.dispose([update.weights, update.slots]);
     throw error;
   }
+}
+
+function updateOnDevice({ optimizer, weights, slots, result, clipNorm, context }: UpdateInput) {
+  const { rule } = optimizer;
+  const kernels = fusedKernels().deviceUpdates;
+  if (kernels === undefined || rule === undefined) return undefined;
+  const gradients: Record<string, tf.Tensor> = {};
+  for (const [name, weight] of Object.entries(weights)) gradients[name] = gradientOf(name, weight, result.gradients);
+  const clipped = Object.values(result.gradients);
+  return kernels.update({ rule, weights, slots, gradients, clipped, clipNorm, context });
 }
 
 function scalarsOf({ nll, loss, errors }: UpdateInput['result']): [tf.Scalar, tf.Scalar, tf.Scalar] {

@@ -54,6 +54,12 @@ export class Commands {
     return this.#backend.tensorMap.get(dataId).resource!;
   }
 
+  /** Whether the tensor's memory holds float32. */
+  isFloats(tensor: tf.Tensor): boolean {
+    tensor.throwIfDisposed();
+    return tensor.dtype === 'float32' && this.#backend.tensorMap.get(tensor.dataId).dtype === 'float32';
+  }
+
   /** A tensor whose memory holds float32: itself, or a converted one. Some casts of tfjs only change the label. */
   asFloats<T extends tf.Tensor>(tensor: T): T {
     tensor.throwIfDisposed();

@@ -48,6 +48,7 @@ export async function createBackend(found: FoundAdapter): Promise<StartedBackend
   const tfjs = (await import('@tensorflow/tfjs-backend-webgpu')) as unknown as { WebGPUBackend: Constructor };
   replaceKernels('webgpu');
   exposeGpu(found.gpu);
+  keepLayouts();
   const opened = await openDevice(found);
 
   class Started extends tfjs.WebGPUBackend implements StartedBackend {
@@ -90,4 +91,22 @@ function exposeGpu(gpu: GPU): void {
   if (host.navigator === undefined)
     Object.defineProperty(host, 'navigator', { value: {}, configurable: true, writable: true });
   Object.defineProperty(host.navigator, 'gpu', { value: gpu, configurable: true });
+}
+
+let layoutsKept = false;
+
+/** tfjs asks for a pipeline's layout at every dispatch, and Dawn makes a new object of it every time. */
+function keepLayouts(): void {
+  if (layoutsKept) return;
+  layoutsKept = true;
+  const { prototype } = GPUComputePipeline;
+  const make = prototype.getBindGroupLayout;
+  const known = new WeakMap<GPUComputePipeline, GPUBindGroupLayout>();
+  prototype.getBindGroupLayout = function (this: GPUComputePipeline, index) {
+    const kept = index === 0 ? known.get(this) : undefined;
+    if (kept !== undefined) return kept;
+    const made = make.call(this, index);
+    if (index === 0) known.set(this, made);
+    return made;
+  };
 }

@@ -39,3 +39,21 @@ export interface OptimizerKernels {
   /** mean + (weights - mean) / count; `undefined` where the kernel cannot take them. */
   average(mean: Weights, weights: Weights, count: number): Record<string, tf.Tensor> | undefined;
 }
+
+export interface DeviceUpdateRequest extends Omit<UpdateRequest, 'scale'> {
+  /** Everything whose norm is clipped. */
+  readonly clipped: readonly tf.Tensor[];
+  /** Largest norm, `null` for none. */
+  readonly clipNorm: number | null;
+}
+
+/** Updates that a backend makes on its device without waiting for it. */
+export interface DeviceUpdates {
+  /**
+   * Clips by the global norm and updates all weights and slots.
+   *
+   * @returns fresh tensors, and `report` `[2]`: 0, or NaN where a new weight is not finite, and the norm before clipping;
+   *   `undefined` where the kernels cannot take the request
+   */
+  update(request: DeviceUpdateRequest): (OptimizerUpdate & { readonly report: tf.Tensor1D }) | undefined;
+}

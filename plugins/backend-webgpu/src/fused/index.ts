@@ -2,9 +2,14 @@ import type { FusedKernels } from '@rnnx/core';
 import type { StartedBackend } from '../tfjs-backend.js';
 import { createDraws } from './draws.js';
 import { Sequences } from './sequence.js';
+import { createDeviceUpdates } from './updates.js';
 
 /** What the webgpu backend runs as kernels of its own. Each has its composed counterpart in core. */
 export function createFusedKernels({ commands, pipelines }: StartedBackend): FusedKernels {
   const sequences = new Sequences(commands, pipelines);
-  return { sequence: (request) => sequences.run(request), draws: createDraws(commands, pipelines) };
+  return {
+    sequence: (request) => sequences.run(request),
+    draws: createDraws(commands, pipelines),
+    deviceUpdates: createDeviceUpdates(commands, pipelines),
+  };
 }
