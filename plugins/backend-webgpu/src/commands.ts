@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Buffers as BoundBuffers, Kernel, Pipelines } from './pipelines.js';
 import type { StartedBackend } from './tfjs-backend.js';
 
 /** A tensor in the making: what tfjs will know it by, and the buffer that kernels fill. */
@@ -60,6 +61,12 @@ export class Commands {
     return tensor.dtype === 'float32' && this.#backend.tensorMap.get(tensor.dataId).dtype === 'float32';
   }
 
+  /** Whether it holds int32. */
+  isIntegers(tensor: tf.Tensor): boolean {
+    tensor.throwIfDisposed();
+    return tensor.dtype === 'int32' && this.#backend.tensorMap.get(tensor.dataId).dtype === 'int32';
+  }
+
   /** A tensor whose memory holds float32: itself, or a converted one. Some casts of tfjs only change the label. */
   asFloats<T extends tf.Tensor>(tensor: T): T {
     tensor.throwIfDisposed();
@@ -113,6 +120,22 @@ export class Commands {
     this.#backend.ensureCommandEncoderReady();
     this.#backend.computePassEncoder ??= this.#backend.commandEncoder!.beginComputePass();
     return this.#backend.computePassEncoder;
+  }
+
+  /** Records one kernel with constants of its own. */
+  run(
+    pipelines: Pipelines,
+    kernel: Kernel,
+    constants: readonly number[],
+    groups: readonly number[],
+    buffers: BoundBuffers,
+  ): void {
+    const { buffer, bytes } = this.parameters(Uint32Array.from(constants));
+    const pass = this.pass();
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, pipelines.bind(kernel, buffer, bytes, buffers), [0]);
+    pass.dispatchWorkgroups(groups[0]!, groups[1] ?? 1);
+    this.recorded(1);
   }
 
   /** Accounts for kernels recorded in the pass, and sends the commands off when there are enough of them. */

@@ -1,5 +1,6 @@
 import type { FusedKernels } from '@rnnx/core';
 import type { StartedBackend } from '../tfjs-backend.js';
+import { createLinearCrossEntropy } from './cross-entropy.js';
 import { createDraws } from './draws.js';
 import { Sequences } from './sequence.js';
 import { createDeviceUpdates } from './updates.js';
@@ -8,6 +9,7 @@ import { createDeviceUpdates } from './updates.js';
 export function createFusedKernels({ commands, pipelines }: StartedBackend): FusedKernels {
   const sequences = new Sequences(commands, pipelines);
   return {
+    linearCrossEntropy: createLinearCrossEntropy(commands, pipelines),
     sequence: (request) => sequences.run(request),
     draws: createDraws(commands, pipelines),
     deviceUpdates: createDeviceUpdates(commands, pipelines),

@@ -1,4 +1,4 @@
-import { type FusedPerturbation, type FusedSequence, type FusedSequenceRequest, RnnxError } from '@rnnx/core';
+import type { FusedPerturbation, FusedSequence, FusedSequenceRequest } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import type { Commands, Made } from '../commands.js';
 import type { Buffers, Kernel, Pipelines, Program } from '../pipelines.js';
@@ -8,6 +8,7 @@ import { tileRows, tileUnits } from '../wgsl/products.js';
 import { rnnPrograms } from '../wgsl/rnn.js';
 import { type CellPrograms, firstOperandProgram, firstStateProgram, hasSite } from '../wgsl/step.js';
 import { layoutKey, layoutOf, type SequenceLayout } from './layout.js';
+import { noSecondDerivative } from './tape.js';
 
 /** A layout with what was made for it on the device. */
 interface Plan {
@@ -77,7 +78,7 @@ export class Sequences {
       last = run.last; // tensors only outside: those made in here go at the end
       save([run.memory, run.states, ...(run.operand ? [run.operand] : []), ...weights, ...values]);
       const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-        if (tf.engine().isTapeOn()) throw noSecondDerivative();
+        if (tf.engine().isTapeOn()) throw noSecondDerivative('sequence');
         const rest = [...saved];
         const take = (wanted: unknown) => (wanted === undefined ? undefined : rest.shift()!);
         const again: Forward = { ...run, memory: rest.shift()!, states: rest.shift()!, operand: take(run.operand) };
@@ -301,12 +302,4 @@ function sumTo(shape: readonly number[], gradient: tf.Tensor): tf.Tensor {
   if (shape.length === 0) return tf.sum(gradient);
   const axes = gradient.shape.flatMap((n, axis) => (shape[axis] === 1 && n > 1 ? [axis] : []));
   return axes.length === 0 ? gradient : tf.sum(gradient, axes, true);
-}
-
-function noSecondDerivative(): RnnxError {
-  return new RnnxError('RNNX_OPTION_INVALID', 'A fused sequence was asked for a second derivative', {
-    got: 'a gradient of a gradient',
-    expected: 'one backward pass',
-    remedy: 'call enableFusedKernels(false) for this computation',
-  });
 }

@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { largeProducts } from './matmul.js';
+import { rowsByLabel } from './segments.js';
 import { addInParts } from './sums.js';
 
 /** Kernels of tfjs 4.22 that fail on some inputs or are slow on ours, and what is made of each. */
 const replacements: Readonly<Record<string, (theirs: tf.KernelFunc) => tf.KernelFunc>> = {
   AddN: addInParts,
   BatchMatMul: largeProducts,
+  UnsortedSegmentSum: rowsByLabel,
 };
 
 let replaced = false;

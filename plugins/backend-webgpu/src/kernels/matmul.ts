@@ -31,17 +31,11 @@ function product(
     return undefined;
   const key = `product ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const kernel = pipelines.get(key, () => productProgram(transposeA, transposeB));
-  const { buffer, bytes } = commands.parameters(Uint32Array.of(rows, columns, inner));
   const made = commands.make([rows, columns]);
-  const group = pipelines.bind(kernel, buffer, bytes, {
+  commands.run(pipelines, kernel, [rows, columns, inner], [across, down], {
     a: commands.bufferOf(a),
     b: commands.bufferOf(b),
     c: made.buffer,
   });
-  const pass = commands.pass();
-  pass.setPipeline(kernel.pipeline);
-  pass.setBindGroup(0, group, [0]);
-  pass.dispatchWorkgroups(across, down);
-  commands.recorded(1);
   return made.info;
 }
