@@ -6,12 +6,13 @@ import { relativeError } from '../../support/reference-model.js';
 const [T, B, N] = [3, 5, 4];
 const rng = createRng(7);
 const draw = (name: string, ...shape: number[]) => tf.tidy(() => tf.add(rng.stream(name).uniform(shape), 0.5));
-const x = draw('x', T, B, N) as tf.Tensor3D;
-const gamma = draw('gamma', N);
-const beta = draw('beta', N);
 const epsilon = 1e-3;
-const mask = tf.tensor2d([1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], [T, B]);
-const statistics = { mean: draw('mean', T, 1, N), variance: draw('variance', 1, 1, N) };
+
+let x: tf.Tensor3D;
+let gamma: tf.Tensor;
+let beta: tf.Tensor;
+let mask: tf.Tensor;
+let statistics: { mean: tf.Tensor; variance: tf.Tensor };
 
 /** The formula in double precision. */
 function reference({ counted, population }: { counted?: ArrayLike<number>; population?: typeof statistics } = {}) {
@@ -33,13 +34,23 @@ function reference({ counted, population }: { counted?: ArrayLike<number>; popul
 }
 
 describe('batch normalisation as a perturbation', () => {
-  const cases: readonly [string, Normalization, Float64Array][] = [
-    ['the minibatch', { gamma, beta, epsilon }, reference()],
-    ['the examples that count', { gamma, beta, epsilon, mask }, reference({ counted: mask.dataSync() })],
-    ['a population', { gamma, beta, epsilon, statistics, mask }, reference({ population: statistics })],
+  before(() => {
+    x = draw('x', T, B, N) as tf.Tensor3D;
+    gamma = draw('gamma', N);
+    beta = draw('beta', N);
+    mask = tf.tensor2d([1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], [T, B]);
+    statistics = { mean: draw('mean', T, 1, N), variance: draw('variance', 1, 1, N) };
+  });
+  after(() => tf.dispose([x, gamma, beta, mask, statistics.mean, statistics.variance]));
+
+  const cases: readonly [string, () => readonly [Normalization, Float64Array]][] = [
+    ['the minibatch', () => [{ gamma, beta, epsilon }, reference()]],
+    ['the examples that count', () => [{ gamma, beta, epsilon, mask }, reference({ counted: mask.dataSync() })]],
+    ['a population', () => [{ gamma, beta, epsilon, statistics, mask }, reference({ population: statistics })]],
   ];
-  for (const [whose, normalization, expected] of cases)
+  for (const [whose, given] of cases)
     it(`normalises with the statistics of ${whose}, all steps at once and each by itself`, async () => {
+      const [normalization, expected] = given();
       const all = new Normalizer(normalization).apply(x, undefined, undefined);
       expect(relativeError(await all.data(), expected)).to.be.below(1e-5);
       const normalizer = new Normalizer(normalization);
@@ -71,22 +82,23 @@ describe('batch normalisation as a perturbation', () => {
       layers: [{ ...layer, recurrentWeights: [{ name: 'recurrent', shape: [N, N] }] }],
       outputWeight: [1, N],
     } as const;
-    const right = { site: 'hidden', layer: 0, kind: 'normalize', gamma, beta, epsilon } as const;
-    const cases: readonly [string, Perturbation][] = [
-      ['with a scale of another width', { ...right, gamma: tf.ones([5]) }],
-      ['with a shift of another rank', { ...right, beta: tf.ones([1, N]) }],
-      ['with another mask', { ...right, mask: tf.ones([T, 4]) }],
-      ['with statistics of other steps', { ...right, statistics: { ...statistics, mean: tf.ones([2, 1, N]) } }],
-      ['with an epsilon of 0', { ...right, epsilon: 0 }],
-      ['with an epsilon that is no number', { ...right, epsilon: Number.NaN }],
-      ['on a weight', { ...right, site: 'weights.recurrent' }],
-      ['on the first state', { ...right, site: 'initial' }],
+    type Normalize = Extract<Perturbation, { kind: 'normalize' }>;
+    const right = (): Normalize => ({ site: 'hidden', layer: 0, kind: 'normalize', gamma, beta, epsilon });
+    const cases: readonly [string, () => Partial<Normalize>][] = [
+      ['with a scale of another width', () => ({ gamma: tf.ones([5]) })],
+      ['with a shift of another rank', () => ({ beta: tf.ones([1, N]) })],
+      ['with another mask', () => ({ mask: tf.ones([T, 4]) })],
+      ['with statistics of other steps', () => ({ statistics: { ...statistics, mean: tf.ones([2, 1, N]) } })],
+      ['with an epsilon of 0', () => ({ epsilon: 0 })],
+      ['with an epsilon that is no number', () => ({ epsilon: Number.NaN })],
+      ['on a weight', () => ({ site: 'weights.recurrent' })],
+      ['on the first state', () => ({ site: 'initial' })],
     ];
-    for (const [what, perturbation] of cases)
+    for (const [what, wrong] of cases)
       it(what, () => {
         const plan = (p: Perturbation) => () => new SitePlan([{ owner: 'test', perturbation: p }], model, T, B);
-        expect(plan(right)).not.to.throw();
-        expect(plan(perturbation))
+        expect(plan(right())).not.to.throw();
+        expect(plan({ ...right(), ...wrong() }))
           .to.throw()
           .with.property('code', 'RNNX_PERTURBATION_INVALID' satisfies RnnxError['code']);
       });
