@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { StartedBackend } from '../tfjs-backend.js';
 import { productProgram, productTile } from '../wgsl/matmul.js';
 
@@ -11,8 +11,30 @@ export function largeProducts(theirs: tf.KernelFunc): tf.KernelFunc {
     const { a, b } = params.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
     const attrs = params.attrs as unknown as { transposeA: boolean; transposeB: boolean };
     const backend = params.backend as StartedBackend;
-    return product(backend, a, b, attrs.transposeA, attrs.transposeB) ?? theirs(params);
+    const made = product(backend, a, b, attrs.transposeA, attrs.transposeB);
+    if (made !== undefined) return made;
+    const [rows, depth] = attrs.transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
+    const columns = b.shape.at(attrs.transposeB ? -2 : -1)!;
+    const mayBeCut = depth >= longInner && Math.ceil(rows / 32) * Math.ceil(columns / 32) <= fewTiles;
+    return mayBeCut ? inOrder(() => theirs(params)) : theirs(params);
   };
+}
+
+/** tfjs may cut an inner dimension as long as this where the result has few tiles, and add the parts in any order. */
+const longInner = 2000;
+const fewTiles = 32;
+/** tfjs's number for a program that does not. */
+const smallOutputSize = 2;
+
+function inOrder<T>(multiply: () => T): T {
+  const flag = 'WEBGPU_MATMUL_PROGRAM_TYPE';
+  const before = tf.env().getNumber(flag);
+  tf.env().set(flag, smallOutputSize);
+  try {
+    return multiply();
+  } finally {
+    tf.env().set(flag, before);
+  }
 }
 
 function product(
@@ -24,7 +46,7 @@ function product(
 ): tf.TensorInfo | undefined {
   if (a.shape.length !== 2 || b.shape.length !== 2) return undefined;
   if (tensorMap.get(a.dataId).dtype !== 'float32' || tensorMap.get(b.dataId).dtype !== 'float32') return undefined;
-  const [rows, inner] = (transposeA ? [a.shape[1], a.shape[0]] : a.shape) as [number, number];
+  const [rows, depth] = (transposeA ? [a.shape[1], a.shape[0]] : a.shape) as [number, number];
   const columns = b.shape[transposeB ? 0 : 1]!;
   const [across, down] = [Math.ceil(columns / productTile), Math.ceil(rows / productTile)];
   if (across * down < leastTiles || Math.max(across, down) > commands.device.limits.maxComputeWorkgroupsPerDimension)
@@ -32,7 +54,7 @@ function product(
   const key = `product ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const kernel = pipelines.get(key, () => productProgram(transposeA, transposeB));
   const made = commands.make([rows, columns]);
-  commands.run(pipelines, kernel, [rows, columns, inner], [across, down], {
+  commands.run(pipelines, kernel, [rows, columns, depth], [across, down], {
     a: commands.bufferOf(a),
     b: commands.bufferOf(b),
     c: made.buffer,

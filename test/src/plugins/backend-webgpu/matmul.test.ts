@@ -58,6 +58,18 @@ describe('large matrix products in WGSL', function () {
     expect((await result.data())[799]).to.equal(30);
   });
 
+  it('adds long sums of few elements in a fixed order', async () => {
+    const rng = createRng(8);
+    const [a, b] = [rng.stream('a').uniforms(3000 * 2), rng.stream('b').uniforms(3000 * 200)];
+    const { names, result } = kernelsOf(() =>
+      tf.matMul(tf.tensor2d(a, [3000, 2]), tf.tensor2d(b, [3000, 200]), true, false),
+    );
+    expect(names.join()).to.include('MatMul').and.to.not.include('SplitK');
+    const expected = reference(a, b, [2, 3000, 200], true, false);
+    for (const [i, value] of (await result.data()).entries())
+      expect(value).to.be.closeTo(expected[i]!, 1e-4 * expected[i]!);
+  });
+
   it('has the gradients of tfjs’s product', async () => {
     const [x, w, dy] = ['x', 'w', 'dy'].map((name) => createRng(7).stream(name).uniform([768, 768])) as tf.Tensor2D[];
     const [dx, dw] = tf.grads((a, b) => tf.sum(tf.mul(tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D), dy!)))([x!, w!]);
