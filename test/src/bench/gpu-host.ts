@@ -12,7 +12,7 @@ export interface GpuHost {
   readonly processorMilliseconds: number;
 }
 
-const [warmUp, steps] = [10, 30];
+const [warmUp, steps] = [60, 100];
 
 /** Measures steps on Dawn's null backend, which takes every command and computes nothing. */
 async function measure(spec: Spec): Promise<GpuHost> {
