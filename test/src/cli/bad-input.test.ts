@@ -208,7 +208,10 @@ describe('bad input', () => {
     write('tiny.json', JSON.stringify(tiny));
     const dataset = { name: 'text', path: `${server.origin}/corpus.txt` };
     server.behaviour = { stallAfter: 100 };
-    const cutting = setInterval(() => server.cut(), 50);
+    // Not before its file is there: with nothing received there is no part to keep.
+    const receiving = () =>
+      readdirSync(folder.path, { recursive: true }).some((path) => /corpus.*body$/.test(String(path)));
+    const cutting = setInterval(() => receiving() && setTimeout(() => server.cut(), 50), 50);
     const truncated = await refusal(run(`dataset=${JSON.stringify(dataset)}`)).finally(() => clearInterval(cutting));
     expect(truncated.code).to.equal(1);
     expect(truncated.stderr).to.match(/^RNNX_DATA_TRUNCATED .*\n {2}got: +\d+ bytes/);
