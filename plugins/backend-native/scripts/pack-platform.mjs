@@ -48,7 +48,7 @@ async function packPlatform(stage, out) {
     compiler,
   });
   writeFileSync(join(folder, 'README.md'), `The compiled addon of ${manifest.name} for ${here.os} ${here.cpu}.\n`);
-  cpSync(join(root, '../../LICENSE'), join(folder, 'LICENSE'));
+  cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   const { version, license, engines } = manifest;
   const content = {
     name: platformPackage(here.os, here.cpu),
@@ -69,7 +69,7 @@ function packMain(stage, out) {
   const folder = join(stage, 'main');
   mkdirSync(folder);
   for (const name of manifest.files) cpSync(join(root, name), join(folder, name), { recursive: true });
-  cpSync(join(root, '../../LICENSE'), join(folder, 'LICENSE'));
+  cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   const packages = platforms.map(({ os, cpu }) => [platformPackage(os, cpu), manifest.version]);
   return pack(folder, { ...manifest, optionalDependencies: Object.fromEntries(packages) }, out);
 }

@@ -22,6 +22,8 @@ interface Packed {
 
 const folders = ['core', 'presets', 'cli', 'test', ...pluginFolders()];
 
+const licence = readFileSync(join(root, 'LICENSE'), 'utf8');
+
 describe('packages as npm packs them', () => {
   const packed = new Map<string, readonly string[]>();
   before(async function () {
@@ -50,6 +52,9 @@ describe('packages as npm packs them', () => {
       for (const target of [...targets, ...Object.values(json.bin ?? {})])
         expect(files).to.include(target.replace(/^\.\//, ''));
       expect(files.filter((file) => /\.(test\.js|tsbuildinfo)$/.test(file))).to.deep.equal([]);
+      // npm packs no licence from the folder above, nor a link to one.
+      expect(files).to.include('LICENSE');
+      expect(readFileSync(join(root, folder, 'LICENSE'), 'utf8')).to.equal(licence);
 
       const declared = { ...json.dependencies, ...json.peerDependencies };
       const missing = files
@@ -83,7 +88,7 @@ describe('packages as npm packs them', () => {
 
   it('keep the tests of rnnx out of the contract kit, and the templates in the command line', () => {
     expect(
-      packed.get('@rnnx/contract-kit')!.filter((file) => !/^((dist|src)\/kit\/|package\.json$)/.test(file)),
+      packed.get('@rnnx/contract-kit')!.filter((file) => !/^((dist|src)\/kit\/|LICENSE$|package\.json$)/.test(file)),
     ).to.deep.equal([]);
     expect(packed.get('rnnx')).to.include.members([
       'templates/common/package.json',
