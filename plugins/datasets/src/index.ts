@@ -24,8 +24,9 @@ export { museData } from './muse-data.js';
 export { nottingham } from './nottingham.js';
 export { pianoMidi } from './piano-midi.js';
 export type { MusicFormat, PolyphonicOptions } from './polyphonic.js';
-export { type PtbOptions, ptb, ptbFiles } from './ptb.js';
+export { ptb, ptbFiles } from './ptb.js';
 export { characterFile, type PtbCharOptions, ptbChar, ptbCharFiles } from './ptb-char.js';
+export type { PublishedOptions } from './published.js';
 export { formatQuestion, parseQuestion, type QuestionText } from './question-file.js';
 export { closestSentences, sentencesOf } from './sentences.js';
 export { mnistFiles, pixelOrder, type SequentialMnistOptions, sequentialMnist } from './sequential-mnist.js';
@@ -38,7 +39,7 @@ export {
 export { type TextOptions, text } from './text.js';
 export { type Text8Options, text8, text8File } from './text8.js';
 export { createVocabulary, endOfSentence, languageTask, unknownToken } from './vocabulary.js';
-export { type WikiText2Options, wikiText2, wikiText2Files } from './wikitext-2.js';
+export { wikiText2, wikiText2Files } from './wikitext-2.js';
 
 export const plugins: readonly AnyPlugin[] = [
   text,

@@ -1,11 +1,6 @@
-import { type DatasetProvider, definePlugin, type LoadContext } from '@rnnx/core';
-import { createCorpus } from './corpus.js';
-import { cachedCorpus, localCorpus, type PublishedCorpus, publishedSchema } from './published.js';
-
-export interface PtbOptions {
-  readonly verify: boolean;
-  readonly source: string;
-}
+import { definePlugin } from '@rnnx/core';
+import { type PublishedCorpus, type PublishedOptions, publishedSchema } from './published.js';
+import { PublishedWords } from './published-words.js';
 
 /** File and SHA-256 of each split. The bytes are those whose MD5 torchtext publishes for the same source. */
 export const ptbFiles = {
@@ -30,11 +25,9 @@ export const ptbLicence =
  * `<unk>` (Mikolov et al. 2010, "Recurrent neural network based language model"). With one `<eos>` a line
  * there are 929,589 / 73,760 / 82,430 tokens and 10,000 types.
  *
- * Looks in the data folder and its subfolder `ptb`, then in the cache; else downloads.
- *
- * Errors: RNNX_DATA_CHECKSUM, RNNX_DATA_MISSING, RNNX_DATA_OFFLINE, RNNX_DATA_DOWNLOAD, RNNX_DATA_TRUNCATED.
+ * Where it looks, and errors: see `PublishedWords`.
  */
-export const ptb = definePlugin<'dataset', PtbOptions>({
+export const ptb = definePlugin<'dataset', PublishedOptions>({
   kind: 'dataset',
   name: 'ptb',
   summary: 'Penn Treebank, words, in the preparation of Mikolov: 929,589 training tokens, 10,000 types',
@@ -45,31 +38,5 @@ export const ptb = definePlugin<'dataset', PtbOptions>({
     additionalProperties: false,
     properties: publishedSchema('the three files are', ptbSource),
   },
-  create: (options) => new PtbProvider(options),
+  create: (options) => new PublishedWords(ptbWords, ptbLicence, options),
 });
-
-class PtbProvider implements DatasetProvider {
-  readonly #options: PtbOptions;
-
-  constructor(options: PtbOptions) {
-    this.#options = options;
-  }
-
-  async load(context: LoadContext) {
-    context.signal?.throwIfAborted();
-    const { texts, notes } =
-      (await localCorpus(ptbWords, this.#options.verify, context)) ??
-      (await cachedCorpus(ptbWords, this.#options, context));
-    return createCorpus(texts, {
-      name: 'ptb',
-      unit: 'word',
-      eos: true,
-      lowercase: false,
-      vocabularySize: null,
-      unknown: 'error',
-      unknownRemedy: 'use the published files, or the data set "text", which can map such tokens to <unk>',
-      metric: 'perplexity',
-      notes: [...notes, ptbLicence],
-    });
-  }
-}

@@ -1,11 +1,6 @@
-import { type DatasetProvider, definePlugin, type LoadContext } from '@rnnx/core';
-import { createCorpus } from './corpus.js';
-import { cachedCorpus, localCorpus, type PublishedCorpus, publishedSchema } from './published.js';
-
-export interface WikiText2Options {
-  readonly verify: boolean;
-  readonly source: string;
-}
+import { definePlugin } from '@rnnx/core';
+import { type PublishedCorpus, type PublishedOptions, publishedSchema } from './published.js';
+import { PublishedWords } from './published-words.js';
 
 /** File and SHA-256 of each split, computed from the official token files. */
 export const wikiText2Files = {
@@ -26,6 +21,7 @@ export const wikiText2Files = {
   },
 } as const;
 
+const licence = 'licence: Creative Commons Attribution-ShareAlike (text of Wikipedia)';
 const corpus: PublishedCorpus = { name: 'wikitext-2', title: 'WikiText-2', files: wikiText2Files };
 
 /**
@@ -33,11 +29,9 @@ const corpus: PublishedCorpus = { name: 'wikitext-2', title: 'WikiText-2', files
  * (Merity et al. 2017, section 4.2). With one `<eos>` a line, blank lines among them, there are
  * 2,088,628 / 217,646 / 245,569 tokens and 33,278 types.
  *
- * Looks in the data folder and its subfolder `wikitext-2`, then in the cache; else downloads.
- *
- * Errors: RNNX_DATA_CHECKSUM, RNNX_DATA_MISSING, RNNX_DATA_OFFLINE, RNNX_DATA_DOWNLOAD, RNNX_DATA_TRUNCATED.
+ * Where it looks, and errors: see `PublishedWords`.
  */
-export const wikiText2 = definePlugin<'dataset', WikiText2Options>({
+export const wikiText2 = definePlugin<'dataset', PublishedOptions>({
   kind: 'dataset',
   name: 'wikitext-2',
   summary: 'WikiText-2, words of Wikipedia articles: 2,088,628 training tokens, 33,278 types',
@@ -56,31 +50,5 @@ export const wikiText2 = definePlugin<'dataset', WikiText2Options>({
       'https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2/',
     ),
   },
-  create: (options) => new WikiText2Provider(options),
+  create: (options) => new PublishedWords(corpus, licence, options),
 });
-
-class WikiText2Provider implements DatasetProvider {
-  readonly #options: WikiText2Options;
-
-  constructor(options: WikiText2Options) {
-    this.#options = options;
-  }
-
-  async load(context: LoadContext) {
-    context.signal?.throwIfAborted();
-    const { texts, notes } =
-      (await localCorpus(corpus, this.#options.verify, context)) ??
-      (await cachedCorpus(corpus, this.#options, context));
-    return createCorpus(texts, {
-      name: 'wikitext-2',
-      unit: 'word',
-      eos: true,
-      lowercase: false,
-      vocabularySize: null,
-      unknown: 'error',
-      unknownRemedy: 'use the published files, or the data set "text", which can map such tokens to <unk>',
-      metric: 'perplexity',
-      notes: [...notes, 'licence: Creative Commons Attribution-ShareAlike (text of Wikipedia)'],
-    });
-  }
-}
