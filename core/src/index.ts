@@ -49,7 +49,14 @@ export * from './training/schedules.js';
 export * from './training/snapshot.js';
 export { trackWeights } from './training/track.js';
 export * from './training/train.js';
-export { type Updated, type UpdateInput, updateWeights } from './training/update.js';
+export {
+  type StartedUpdate,
+  startUpdate,
+  type Updated,
+  type UpdateInput,
+  type UpdateReport,
+  updateWeights,
+} from './training/update.js';
 export { relabelEntities } from './training/windows/relabel-entities.js';
 export type { BatchWindow, WindowOptions, WindowPlan } from './training/windows/window-plan.js';
 export * from './validation.js';

@@ -108,7 +108,7 @@ export class RunState {
     return { tensors, progress: { ...this.progress, history: [...this.progress.history] } };
   }
 
-  /** Takes one update over, which owns the tensors that it replaced, and counts it. */
+  /** Takes one update over and counts it. The weights and slots before are the caller's to dispose. */
   takeUpdate({ weights, slots }: OptimizerUpdate, carried: ModelState): void {
     dispose(this.carried);
     this.weights = weights;

@@ -5,8 +5,8 @@ import type { Rng } from '../random/rng.js';
 import { requireErrors } from './evaluate.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { RunState } from './run-state.js';
-import { dispose } from './tensors.js';
-import { updateWeights } from './update.js';
+import { dispose, disposeReplaced } from './tensors.js';
+import { type StartedUpdate, startUpdate } from './update.js';
 import type { BatchWindow } from './windows/window-plan.js';
 
 export interface StepInput {
@@ -20,17 +20,18 @@ export interface StepInput {
 
 /**
  * One update of the weights, and of the mean of averaged SGD. Nothing in `state` changes where an error comes, but for the
- * weights and slots that a backend updates in place, where the new weights themselves are not finite.
+ * weights and slots that a backend updates in place, where the new weights themselves are not finite. What a device reports
+ * only later does not hold `state` back: it is worthless if the report is an error.
  *
  * Errors: RNNX_NONFINITE; RNNX_SHAPE_MISMATCH where the model does not count what its task is measured by.
  *
  * @returns sum of the NLL, wrong predictions (0 where the model does not count them) and norm of the gradient before
- *   clipping
+ *   clipping, and how many steps may be taken before they are looked at
  */
 export async function takeStep(
   state: RunState,
   input: StepInput,
-): Promise<{ nll: number; errors: number; gradientNorm: number }> {
+): Promise<Pick<StartedUpdate, 'report' | 'stepsAhead'>> {
   const { model, optimizer, training, window, rng } = input;
   const copies = model.monteCarlo.train;
   if (window.fresh || state.carried === undefined) {
@@ -55,11 +56,12 @@ export async function takeStep(
     const context = { learningRate: progress.learningRate, step: progress.globalStep + 1 };
     const where = `in epoch ${progress.epoch + 1}, step ${progress.step + 1}`;
     const { clipNorm } = training;
-    const updated = await updateWeights({ optimizer, weights, slots, result, clipNorm, context, where });
-    state.takeUpdate(updated, result.state);
+    const started = await startUpdate({ optimizer, weights, slots, result, clipNorm, context, where });
+    disposeReplaced(weights, started.weights);
+    disposeReplaced(slots, started.slots);
+    state.takeUpdate(started, result.state);
     taken = true;
-    const { nll, errors, gradientNorm } = updated;
-    return { nll, errors, gradientNorm };
+    return started;
   } finally {
     dispose(result.nll, result.errors, result.loss, result.gradients);
     if (!taken) dispose(result.state);

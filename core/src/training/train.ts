@@ -14,6 +14,8 @@ import { mismatch, RunState } from './run-state.js';
 import { scheduledRate } from './schedules.js';
 import type { Snapshot } from './snapshot.js';
 import { takeStep } from './step.js';
+import { StepsUnderWay } from './steps-under-way.js';
+import { Stopwatch } from './stopwatch.js';
 import { dispose, read } from './tensors.js';
 import { trackWeights } from './track.js';
 import { requireFinite } from './update.js';
@@ -49,6 +51,9 @@ export interface TrainOptions {
  * Random streams below the seed: `initialize`, `order/epoch-<e>`, `train/epoch-<e>/step-<s>`, `evaluate/epoch-<e>`, counted
  * from 1; seed, epoch and step are thus their whole state.
  *
+ * On a backend that works asynchronously, steps are started before the loss of those before them is known, a few at most.
+ * Events keep their order and what they say, and no checkpoint is made before all losses up to it are known to be finite.
+ *
  * Errors: RNNX_DATA_TOO_SMALL; RNNX_CHECKPOINT_MISMATCH; RNNX_NONFINITE, where the last checkpoint stands: none is made from a
  * step that failed. All tensors are freed however the generator ends.
  */
@@ -76,6 +81,7 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
     bestEpoch: progress.bestEpoch,
   });
 
+  let steps: StepsUnderWay | undefined;
   try {
     while (progress.epoch < training.epochs) {
       if (training.patience !== null && progress.epoch - progress.bestEpoch >= training.patience) {
@@ -92,50 +98,44 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
       );
       const stepRngs = rng.stream('train').stream(`epoch-${epoch}`);
       const watch = new Stopwatch();
-      let since = nothing;
+      steps = new StepsUnderWay({
+        epoch,
+        stepsPerEpoch: plan.length,
+        reportEvery: training.reportEvery,
+        task: model.task,
+        progress,
+        watch,
+      });
 
       while (progress.step < plan.length) {
         // Promises alone would keep the process from seeing signals and timers.
         await tf.nextFrame();
         if (signal?.aborted) {
+          yield* steps.settle(0);
           yield await checkpoint();
           yield end('aborted');
           return;
         }
         const window = plan.at(progress.step);
         const stepRng = stepRngs.stream(`step-${progress.step + 1}`);
-        const { nll, errors, gradientNorm } = await watch.during(() =>
-          takeStep(state, { model, optimizer, training, window, rng: stepRng }),
-        );
-        progress.epochNll += nll;
-        progress.epochCount += window.count;
-        progress.epochErrors += errors;
-        since = {
-          nll: since.nll + nll,
-          errors: since.errors + errors,
-          count: since.count + window.count,
-          read: since.read + (window.read ?? window.count),
-          seconds: since.seconds + watch.last,
-        };
-        if (progress.step % training.reportEvery === 0) {
-          const { nll: loss, metric } = toScore(since, model.task);
-          yield {
-            type: 'step',
-            epoch,
-            step: progress.step,
-            stepsPerEpoch: plan.length,
-            globalStep: progress.globalStep,
-            loss,
-            metric,
-            gradientNorm,
-            learningRate: progress.learningRate,
-            tokensPerSecond: since.read / since.seconds,
-          };
-          since = nothing;
+        const taking = watch.during(() => takeStep(state, { model, optimizer, training, window, rng: stepRng }));
+        let taken: Awaited<typeof taking>;
+        try {
+          taken = await taking;
+        } catch (error) {
+          // Steps before this one come first, with their errors too.
+          yield* steps.settle(0);
+          throw error;
         }
-        if (training.checkpointEvery !== null && progress.globalStep % training.checkpointEvery === 0)
-          yield await checkpoint();
+        const { report, stepsAhead } = taken;
+        const { step, globalStep } = progress;
+        const { count, read = count } = window;
+        steps.push({ step, globalStep, count, read, report });
+        const isCheckpoint = training.checkpointEvery !== null && globalStep % training.checkpointEvery === 0;
+        yield* steps.settle(isCheckpoint ? 0 : stepsAhead);
+        if (isCheckpoint) yield await checkpoint();
       }
+      yield* steps.settle(0);
 
       if (model.estimationBatches > 0)
         state.takeStatistics(
@@ -167,12 +167,10 @@ export async function* train(run: TrainingRun, options: TrainOptions = {}): Asyn
     }
     yield end('epochs');
   } finally {
+    await steps?.over();
     state.dispose();
   }
 }
-
-/** Totals since the last report, before anything has happened. */
-const nothing = { nll: 0, errors: 0, count: 0, read: 0, seconds: 0 };
 
 /** The validation score, or `undefined` if aborted meanwhile. */
 async function validate(run: TrainingRun, state: RunState, rng: Rng, signal?: AbortSignal): Promise<Score | undefined> {
@@ -214,18 +212,4 @@ function carriedRows(
       `at most ${plan.length} steps an epoch`,
     );
   return plan.at(progress.step - 1).batch.batch * copies;
-}
-
-/** Seconds of work, without those that the reader of the events takes. */
-class Stopwatch {
-  total = 0;
-  last = 0;
-
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    const began = performance.now();
-    const result = await work();
-    this.last = (performance.now() - began) / 1000;
-    this.total += this.last;
-    return result;
-  }
 }

@@ -20,12 +20,23 @@ export interface UpdateInput {
   readonly where: string;
 }
 
-export interface Updated extends OptimizerUpdate {
+/** What an update has found, known once its kernels have run. */
+export interface UpdateReport {
   readonly nll: number;
   /** 0 where the result has none. */
   readonly errors: number;
   /** Before clipping. */
   readonly gradientNorm: number;
+}
+
+export interface Updated extends OptimizerUpdate, UpdateReport {}
+
+/** An update whose numbers may still be on their way. */
+export interface StartedUpdate extends OptimizerUpdate {
+  /** Errors: RNNX_NONFINITE, then weights and slots are worthless; those of the device. */
+  readonly report: Promise<UpdateReport>;
+  /** Updates that may be started before the report is looked at; 0 where it is there already. */
+  readonly stepsAhead: number;
 }
 
 /**
@@ -41,10 +52,29 @@ export interface Updated extends OptimizerUpdate {
  * Errors: RNNX_NONFINITE; RNNX_SHAPE_MISMATCH where a gradient does not fit its weight.
  */
 export async function updateWeights(input: UpdateInput): Promise<Updated> {
-  const updated = (await updateInPlace(input)) ?? (await updateByOps(input));
-  disposeReplaced(input.weights, updated.weights);
-  disposeReplaced(input.slots, updated.slots);
-  return updated;
+  const { weights, slots, report } = await startUpdate(input);
+  try {
+    const numbers = await report;
+    disposeReplaced(input.weights, weights);
+    disposeReplaced(input.slots, slots);
+    return { weights, slots, ...numbers };
+  } catch (error) {
+    disposeReplaced(weights, input.weights);
+    disposeReplaced(slots, input.slots);
+    throw error;
+  }
+}
+
+/**
+ * `updateWeights` without waiting for a device. The caller owns both what it gave and the result, which may share tensors.
+ *
+ * Errors: those of `updateWeights` where they are known at once, otherwise from the report.
+ */
+export async function startUpdate(input: UpdateInput): Promise<StartedUpdate> {
+  const onDevice = updateOnDevice(input);
+  if (onDevice !== undefined) return onDevice;
+  const { weights, slots, ...report } = (await updateInPlace(input)) ?? (await updateByOps(input));
+  return { weights, slots, report: Promise.resolve(report), stepsAhead: 0 };
 }
 
 async function updateInPlace(input: UpdateInput): Promise<Updated | undefined> {
@@ -74,15 +104,10 @@ async function updateInPlace(input: UpdateInput): Promise<Updated | undefined> {
   return { weights: update.weights, slots: update.slots, nll, errors, gradientNorm };
 }
 
-/** All numbers are read from the device at once. */
+/** All numbers are read at once. */
 async function updateByOps(input: UpdateInput): Promise<Updated> {
   const { optimizer, weights, slots, result, clipNorm, context, where } = input;
   const { update, report } = tidied(() => {
-    const onDevice = updateOnDevice(input);
-    if (onDevice !== undefined) {
-      const { weights, slots, report } = onDevice;
-      return { update: { weights, slots }, report: tf.concat([tf.stack(scalarsOf(result)), report]) };
-    }
     const { norm, gradients } = clipByGlobalNorm(result.gradients, clipNorm);
     const update = optimizer.update(weights, slots, gradients, context);
     // A sum is finite only if every term is.
@@ -90,26 +115,45 @@ async function updateByOps(input: UpdateInput): Promise<Updated> {
     return { update, report: tf.stack([...scalarsOf(result), sum, norm]) };
   });
   try {
-    const numbers = [...(await read(report))] as [number, number, number, number, number];
-    const [nll, loss, errors, sum, gradientNorm] = numbers;
-    requireFinite('loss', nll + loss, where);
-    requireFinite('norm of the gradient', gradientNorm, where);
-    requireFinite('sum of the updated weights', sum, where);
-    return { ...update, nll, errors, gradientNorm };
+    return { ...update, ...(await readReport(report, where)) };
   } catch (error) {
     tf.dispose([update.weights, update.slots]);
     throw error;
   }
 }
 
-function updateOnDevice({ optimizer, weights, slots, result, clipNorm, context }: UpdateInput) {
+function updateOnDevice(input: UpdateInput): StartedUpdate | undefined {
+  const { optimizer, weights, slots, result, clipNorm, context, where } = input;
   const { rule } = optimizer;
   const kernels = fusedKernels().deviceUpdates;
   if (kernels === undefined || rule === undefined) return undefined;
   const gradients: Record<string, tf.Tensor> = {};
   for (const [name, weight] of Object.entries(weights)) gradients[name] = gradientOf(name, weight, result.gradients);
-  const clipped = Object.values(result.gradients);
-  return kernels.update({ rule, weights, slots, gradients, clipped, clipNorm, context });
+  const started = tidied(() => {
+    const clipped = Object.values(result.gradients);
+    const update = kernels.update({ rule, weights, slots, gradients, clipped, clipNorm, context });
+    return update && { ...update, report: tf.concat([tf.stack(scalarsOf(result)), update.report]) };
+  });
+  if (started === undefined) return undefined;
+  const report = readReport(started.report, where);
+  // Whoever waits for it hears of a failure; the process should not, should nobody.
+  report.catch(() => undefined);
+  return { weights: started.weights, slots: started.slots, report, stepsAhead: kernels.stepsAhead };
+}
+
+/** @param report `[5]`: NLL, loss, wrong predictions, what is finite if all new weights are, and norm; disposed */
+async function readReport(report: tf.Tensor, where: string): Promise<UpdateReport> {
+  const [nll, loss, errors, check, gradientNorm] = [...(await read(report))] as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  requireFinite('loss', nll + loss, where);
+  requireFinite('norm of the gradient', gradientNorm, where);
+  requireFinite('sum of the updated weights', check, where);
+  return { nll, errors, gradientNorm };
 }
 
 function scalarsOf({ nll, loss, errors }: UpdateInput['result']): [tf.Scalar, tf.Scalar, tf.Scalar] {

@@ -49,6 +49,9 @@ export interface DeviceUpdateRequest extends Omit<UpdateRequest, 'scale'> {
 
 /** Updates that a backend makes on its device without waiting for it. */
 export interface DeviceUpdates {
+  /** Steps that the trainer may start before it looks at the report of one, at least 0. */
+  readonly stepsAhead: number;
+
   /**
    * Clips by the global norm and updates all weights and slots.
    *

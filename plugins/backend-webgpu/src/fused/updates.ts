@@ -16,6 +16,9 @@ import {
 /** Workgroups of a kernel that goes through a tensor: more take several elements a thread. */
 const mostGroups = 8192;
 
+/** One more than keeps the device busy while the host takes a step: steps do not all take the same time. */
+const stepsAhead = 2;
+
 /** `FusedKernels.deviceUpdates`: two kernels a parameter and one for the norm, where tfjs's operations take some ten. */
 export function createDeviceUpdates(commands: Commands, pipelines: Pipelines): DeviceUpdates {
   const start = (kernel: Kernel, words: Uint32Array<ArrayBuffer>, buffers: Buffers, groups: number) => {
@@ -77,7 +80,7 @@ export function createDeviceUpdates(commands: Commands, pipelines: Pipelines): D
     commands.recorded(clipped.length + 1 + names.length);
     return { ...made, report: commands.toTensor(report) as tf.Tensor1D };
   };
-  return { update };
+  return { stepsAhead, update };
 }
 
 /** Whole numbers, then floats, as words. */

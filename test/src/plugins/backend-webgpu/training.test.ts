@@ -30,7 +30,7 @@ async function losses(backend: string, regularizers: ExperimentInput['regularize
     found.push(event.loss);
     if (found.length === steps) stop.abort();
   }
-  return found;
+  return found.slice(0, steps); // the next ones were under way
 }
 
 describe('training on webgpu', function () {
