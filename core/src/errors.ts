@@ -35,7 +35,7 @@ export const errorCodes = {
   RNNX_PLUGIN_UNREADABLE: 'A plugin named in the configuration cannot be found or fails when it is loaded',
   RNNX_RUN_EXISTS: 'The folder for a new run already holds something; nothing in it was touched',
   RNNX_RUN_MISSING: 'A folder that should hold a run does not',
-  RNNX_RUN_BUSY: 'Another process is writing in the run folder',
+  RNNX_RUN_BUSY: 'Another process is writing in the folder of a run or a reproduction',
   RNNX_RUN_UNWRITABLE: 'The run folder, or a file in it, cannot be written',
   RNNX_FOLDER_EXISTS: 'The folder for a new package already holds something; nothing in it was touched',
   RNNX_FOLDER_UNWRITABLE: 'The folder for a new package, or a file in it, cannot be written',

@@ -5,6 +5,7 @@ import { Host, type HostOptions } from '../host.js';
 import type { Report } from '../report/report.js';
 import { writeReport } from '../report/write.js';
 import { makeFolder } from '../run-folder/files.js';
+import { lockFolder } from '../run-folder/lock.js';
 import { duration } from '../terminal/format.js';
 import { beginArguments, dataArguments } from './arguments.js';
 import { isFinished, type Job, runJobs } from './jobs.js';
@@ -53,16 +54,30 @@ export type Problems = Outlook['problems'];
  * Trains the rows of a paper, each seed in a process of its own, and writes the report. What is finished is kept, what is
  * not goes on.
  *
- * Errors: RNNX_USAGE for an unknown paper or no matching row; RNNX_RUN_UNWRITABLE; the first row's problem if no row can be
- * trained here. What goes wrong in a row is in the report.
+ * Errors: RNNX_USAGE for an unknown paper or no matching row; RNNX_RUN_BUSY where another process reproduces in the same
+ * folder; RNNX_RUN_UNWRITABLE; the first row's problem if no row can be trained here. What goes wrong in a row is in the
+ * report.
  */
 export async function reproduce(options: ReproduceOptions, progress: TableProgress): Promise<Reproduction> {
-  const { out, paper, jobs: parallel, signal } = options;
-  const chosen = presetsOf(paper, options.rows, options.presets ?? allPresets);
+  const chosen = presetsOf(options.paper, options.rows, options.presets ?? allPresets);
+  await makeFolder(join(options.out, 'runs'));
+  const release = lockFolder(options.out);
+  try {
+    return await reproducePresets(chosen, options, progress);
+  } finally {
+    release();
+  }
+}
+
+async function reproducePresets(
+  chosen: readonly Preset[],
+  options: ReproduceOptions,
+  progress: TableProgress,
+): Promise<Reproduction> {
+  const { out, jobs: parallel, signal } = options;
   await import('../report/html.js'); // now, so that an upgrade meanwhile does not part it from the rest
   const host = await Host.open([], options);
   const planned = chosen.map((preset) => planPreset(host, preset, options));
-  await makeFolder(join(out, 'runs'));
   const state = await StateFile.open(out);
   const budget = new AbortController();
   const timer = options.budget === undefined ? undefined : setTimeout(() => budget.abort(), options.budget * 1000);

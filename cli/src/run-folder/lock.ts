@@ -86,7 +86,7 @@ function beginning(pid: number): string | null {
 
 function busy(folder: string, holder: Holder | undefined): RnnxError {
   const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-  return new RnnxError('RNNX_RUN_BUSY', `The run in ${folder} is being written`, {
+  return new RnnxError('RNNX_RUN_BUSY', `Another process is writing in ${folder}`, {
     got: who,
     expected: 'one process at a time',
     remedy: 'wait for it or stop it; if there is no such process, delete running.json in that folder',

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { cellOf, statusOf } from '../../../../cli/dist/report/report.js';
@@ -117,7 +119,7 @@ describe('reproduce', function () {
 
   it('ends at its budget', async () => {
     const diary = new Diary();
-    const { stopped, report } = await reproduceTiny(out(), [long, plain], { budget: 0.2 }, diary);
+    const { stopped, report } = await reproduceTiny(out(), [long, plain], { budget: 4 }, diary);
     expect(stopped).to.equal(true);
     expect(Object.values(diary.ends)).to.deep.equal(['stopped']);
     expect(report.rows.map(statusOf)).to.include('not begun');
@@ -145,6 +147,20 @@ describe('reproduce', function () {
     expect(longer.ends).to.deep.equal({ 'long 1': 'out of time' });
     const [before, after] = [row, more.report.rows[0]!].map(({ runs }) => runs[0]!.data!.epochs.length);
     expect(after).to.be.at.least(before!);
+  });
+
+  it('has its folder to itself, and takes over that of a process that is gone', async () => {
+    const { code, details } = await failureOf(async () => {
+      const first = reproduceTiny(out(), [plain], { budget: 0.3 });
+      await reproduceTiny(out(), [plain]).finally(() => first);
+    });
+    expect([code, details.got]).to.deep.equal(['RNNX_RUN_BUSY', `process ${process.pid} on ${hostname()}`]);
+    const lock = join(out(), 'running.json');
+    expect(existsSync(lock), 'given back').to.equal(false);
+    const gone = spawnSync(process.execPath, ['-e', '']).pid;
+    writeFileSync(lock, JSON.stringify({ pid: gone, host: hostname(), began: null }));
+    await reproduceTiny(out(), [plain], { budget: 0.1 });
+    expect(existsSync(lock)).to.equal(false);
   });
 
   it('refuses a paper and a pattern that it does not know', async () => {
