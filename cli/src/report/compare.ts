@@ -46,6 +46,7 @@ async function rowOf(runs: readonly RunData[]): Promise<ReportRow> {
     hash,
     metric: runs.find(({ result }) => result)?.result?.metric ?? preset?.published[0]?.metric ?? 'perplexity',
     published: isPreset ? preset.published : [],
+    ...(isPreset && preset.choices ? { choices: preset.choices } : {}),
     epochs: config.training.epochs,
     ...(paperEpochs === undefined || paperEpochs === config.training.epochs ? {} : { paperEpochs }),
     command: `npx rnnx run --config ${runs[0]!.path}/config.json`,

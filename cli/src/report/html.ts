@@ -1,5 +1,7 @@
+import type { Choice } from '@rnnx/presets';
 import { resultTable } from './cells.js';
 import { type Chart, colourOf } from './chart.js';
+import { choicesOf } from './choices.js';
 import { groupCurves, learningCurves } from './curves.js';
 import { environmentOf } from './environment.js';
 import { groupsOf } from './groups.js';
@@ -61,21 +63,30 @@ function section(id: string, title: string, body: string): string {
 
 function tableOf(name: string, rows: readonly ReportRow[]): string {
   const table = resultTable(rows);
+  const { common, own } = choicesOf(rows);
   const head = table.head.map((column) => `<th scope="col">${escapeXml(column)}</th>`).join('');
   const body = rows.map((row, i) => {
     const [label, ...cells] = table.body[i]!.map(escapeXml);
     const last = cells.pop();
     return (
       `<tr class="${statusOf(row).replace(' ', '-')}"><th scope="row">${label}</th>` +
-      `${cells.map((cell) => `<td>${cell}</td>`).join('')}<td class="state">${last}</td></tr>`
+      `${cells.map((cell) => `<td>${cell}</td>`).join('')}<td class="state">${last}${folded('where the paper is silent', own[i]!)}</td></tr>`
     );
   });
   const unfinished = rows.some(({ runs }) => runs.some(({ data }) => data !== undefined && data.result === undefined));
   return (
     `<div class="scroll" tabindex="0" role="region" aria-label="${escapeXml(name)}"><table>` +
     `<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody></table></div>` +
-    `${unfinished ? '<p class="note">* not finished: the best validation epoch so far.</p>' : ''}`
+    `${unfinished ? '<p class="note">* not finished: the best validation epoch so far.</p>' : ''}` +
+    folded('in all of these rows where the paper is silent', common)
   );
+}
+
+/** Choices behind a line that tells how many there are. */
+function folded(what: string, choices: readonly Choice[]): string {
+  if (choices.length === 0) return '';
+  const entries = choices.map(({ name, text }) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(text)}</dd>`);
+  return `<details class="choices"><summary>${choices.length} ${choices.length === 1 ? 'choice' : 'choices'} ${what}</summary><dl>${entries.join('')}</dl></details>`;
 }
 
 function figureBody({ id, caption, charts }: ReportFigure): string {

@@ -1,5 +1,5 @@
 import type { ExperimentConfig, Score, Task } from '@rnnx/core';
-import type { Published } from '@rnnx/presets';
+import type { Choice, Published } from '@rnnx/presets';
 import { type Spread, spreadOf } from '../terminal/comparison.js';
 import type { Chart } from './chart.js';
 import type { EpochPoint, RunData } from './run-data.js';
@@ -30,6 +30,8 @@ export interface ReportRow {
   readonly hash: string;
   readonly metric: Task['metric'];
   readonly published: readonly Published[];
+  /** What the paper leaves open, and how it was decided. */
+  readonly choices?: readonly Choice[];
   /** Epochs that this row is trained for at most, and those of the paper's settings where they differ. */
   readonly epochs: number;
   readonly paperEpochs?: number;

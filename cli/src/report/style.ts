@@ -28,6 +28,11 @@ svg{display:block;width:100%;height:auto}
 .legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;margin:.4rem 0 0;padding:0;list-style:none;font-size:13px}
 .legend span{display:inline-block;width:1.4rem;vertical-align:middle;margin-right:.35rem}
 details{margin-top:.8rem}
+.choices{margin-top:.3rem;color:var(--soft);font-size:13px}
+.choices summary{margin-bottom:.3rem}
+.choices dl{grid-template-columns:1fr;gap:.1rem;max-width:48rem}
+.choices dt{font-weight:600}
+.choices dd{margin-bottom:.3rem}
 summary{cursor:pointer;margin-bottom:.6rem}
 pre{overflow-x:auto;padding:.8rem;background:var(--raised);border:1px solid var(--line);border-radius:6px;font-size:13px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem;margin:0}

@@ -71,6 +71,7 @@ async function rowOf(
     hash: row.hash,
     metric: runs.find(({ data }) => data?.result)?.data?.result?.metric ?? preset.published[0]?.metric ?? 'perplexity',
     published: preset.published,
+    ...(preset.choices && { choices: preset.choices }),
     epochs,
     ...(epochs === row.paperEpochs ? {} : { paperEpochs: row.paperEpochs }),
     command: rowCommand(planned, options),

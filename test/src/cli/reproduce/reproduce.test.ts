@@ -44,6 +44,7 @@ describe('reproduce', function () {
         expect(read(markdown)).to.include(shown);
         expect(read(html)).to.include(shown);
       }
+      for (const path of [markdown, html]) expect(read(path)).to.include(`Chosen for ${row.name}.`);
     }
 
     const again = new Diary();

@@ -12,6 +12,10 @@ export function tinyPreset(name: string, config: Partial<ExperimentInput> = {}):
     title: name,
     summary: name,
     paper: { key: 'tiny', title: 'A tiny <paper> & its rows', table: 'Table 1', row: `row ${name}` },
+    choices: [
+      { name: 'seed | pipe', text: 'One <that> all rows share.' },
+      { name: 'own', text: `Chosen for ${name}.` },
+    ],
     published: [
       { split: 'valid', metric: 'perplexity', value: 60 },
       { split: 'test', metric: 'perplexity', value: 50 },
