@@ -18,6 +18,13 @@ export function figuresOf(rows: readonly ReportRow[]): readonly ReportFigure[] {
       charts: groupsOf(rows).flatMap(({ title, rows: group }) => noiseCharts(title, group)),
     },
     {
+      id: 'accuracy',
+      title: 'Validation accuracy',
+      caption:
+        'In per cent against training steps, for rows whose paper counts accuracy (figure 3 of recurrent batch normalization).',
+      charts: groupsOf(rows).flatMap(({ title, rows: group }) => accuracyCharts(title, group)),
+    },
+    {
       id: 'spectral-radius',
       title: 'Spectral radius over epochs',
       caption:
@@ -60,6 +67,19 @@ function noiseCharts(title: string, group: readonly ReportRow[]): readonly Chart
       shown.map(({ row, data }, colour) => ({ name: row.label, colour, points: over(data, (at) => at[split].metric) })),
     ),
   );
+}
+
+function accuracyCharts(title: string, group: readonly ReportRow[]): readonly Chart[] {
+  const counted = ({ published }: ReportRow) => published.some(({ printed }) => printed?.metric === 'accuracy');
+  const shown = begun(group.filter(counted));
+  const stepsKnown = shown.every(({ data }) => data.epochs.every(({ step }) => step !== null));
+  const series = shown.map(({ row, data }, colour) => ({
+    name: row.label,
+    colour,
+    points: data.epochs.map(({ step, epoch, valid }) => [stepsKnown ? step! : epoch, 100 - valid.metric] as const),
+  }));
+  const x = { name: stepsKnown ? 'training step' : 'epoch', whole: true };
+  return series.length === 0 ? [] : [{ kind: 'curves', title, x, y: { name: 'accuracy %' }, series }];
 }
 
 function radiusCharts(title: string, group: readonly ReportRow[]): readonly Chart[] {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ExperimentConfig, RnnxError, type Score, type StepEvent } from '@rnnx/core';
 import type { RunId, RunResult } from '../events.js';
+import type { DataIdentity } from '../run-folder/data-identity.js';
 import type { Environment } from '../run-folder/environment.js';
 import type { MetricsLine } from '../run-folder/metrics.js';
 import { RunFolder } from '../run-folder/run-folder.js';
@@ -33,7 +34,7 @@ export interface RunData {
   readonly seconds: number;
   readonly environment: Environment;
   /** Its data: name, sources, checksums. */
-  readonly data: { readonly name: string; readonly notes: readonly string[] };
+  readonly data: Pick<DataIdentity, 'name' | 'notes' | 'splits'>;
   /** `undefined` while unfinished. */
   readonly result: RunResult | undefined;
 }
@@ -55,7 +56,7 @@ export async function readRun(path: string): Promise<RunData> {
     tokensPerSecond: median(steps.map(({ tokensPerSecond }) => tokensPerSecond)) ?? speedOfEpochs(lines),
     seconds: wallSeconds(sessions, lines, result),
     environment: sessions.at(-1)!,
-    data: { name: dataset.name, notes: dataset.notes },
+    data: { name: dataset.name, notes: dataset.notes, splits: dataset.splits },
     result,
   };
 }

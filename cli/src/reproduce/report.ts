@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { FigureCache } from '../figures/cache.js';
 import { figuresOfPaper } from '../figures/of-paper.js';
 import type { HostOptions } from '../host.js';
 import { figuresOf } from '../report/figures.js';
@@ -23,12 +24,13 @@ export async function buildReport(sources: ReportSources): Promise<Report> {
   const { planned, options } = sources;
   const rows = (await Promise.all(planned.map((each) => rowsOf(each, sources)))).flat();
   const { title, key } = planned[0]!.preset.paper!;
+  const cache = new FigureCache(join(options.out, 'figures'));
   return {
     title: `${key}: ours beside the paper`,
     subtitle: title,
     notes: notesOf(rows, options),
     rows,
-    figures: [...figuresOf(rows), ...(await figuresOfPaper(key, rows, hostOf(options)))],
+    figures: [...figuresOf(rows), ...(await figuresOfPaper(key, rows, hostOf(options), cache))],
     command: options.command,
   };
 }

@@ -1,4 +1,7 @@
-import { createRng, createSequenceModel, evaluate, initialize, type LanguageTask } from '@rnnx/core';
+import batchNorm from '@rnnx/batch-norm-lstm';
+import cells from '@rnnx/cells';
+import { createRng, createSequenceModel, evaluate, initialize, type LanguageTask, PluginRegistry } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { bitsByLength } from '../../../../cli/dist/figures/bits-by-length.js';
 import { gradientNorms } from '../../../../cli/dist/figures/gradient-norm.js';
@@ -142,11 +145,11 @@ describe('the papers’ figures', () => {
     const split = (from: number) => ({ kind: 'tokens', tokens: stream.subarray(from) }) as const;
     const splits = { train: split(0), valid: split(0), test: split(0) };
     const trained = { model, weights, dataset: { name: 'x', task, splits, notes: [] } };
-    const [[length, bits]] = (await bitsByLength(trained, [40], 1000)) as [[number, number]];
+    const [[length, bits]] = (await bitsByLength(trained, { lengths: [40], most: 1000 })) as [[number, number]];
     const whole = await evaluate(model, weights, split(1), { batchSize: 1, steps: 50 }, createRng(1));
     expect([length, whole.count]).to.deep.equal([40, 40]);
     expect(bits).to.be.closeTo(whole.metric, 1e-5);
-    const [, cut] = (await bitsByLength(trained, [10], 1000))[0]!;
+    const [, cut] = (await bitsByLength(trained, { lengths: [10], most: 1000 }))[0]!;
     const parts = await Promise.all(
       [0, 10, 20, 30].map((from) => {
         const each = { kind: 'tokens', tokens: stream.subarray(from + 1, from + 11) } as const;
@@ -156,7 +159,45 @@ describe('the papers’ figures', () => {
     );
     expect(cut).to.be.closeTo(parts.reduce((sum, { metric }) => sum + metric, 0) / 4, 1e-5);
     for (const bad of [0, 41, 2.5])
-      expect((await failureOf(() => bitsByLength(trained, [bad], 1000))).code).to.equal('RNNX_OPTION_INVALID');
+      expect((await failureOf(() => bitsByLength(trained, { lengths: [bad], most: 1000 }))).code).to.equal(
+        'RNNX_OPTION_INVALID',
+      );
+    for (const minibatch of [1, 2.5, 0]) {
+      const { code, details } = await failureOf(() => bitsByLength(trained, { lengths: [10], most: 40, minibatch }));
+      expect([code, details.got]).to.deep.equal(['RNNX_OPTION_INVALID', `minibatches of ${minibatch}`]);
+    }
+    for (const weight of Object.values(weights)) weight.dispose();
+  });
+
+  it('have the bits of a training pass where the statistics are those of minibatches', async () => {
+    const registry = new PluginRegistry([...cells, ...batchNorm]);
+    const stream = Int32Array.from(createRng(2).uniforms(61), (u) => Math.floor(u * 7));
+    const task = { ...wordTask(7), metric: 'bits-per-character' } as const;
+    const options = { name: 'batch-norm-lstm', maxSteps: 5 } as const;
+    const regularizers = [{ name: 'bn', regularizer: registry.create('regularizer', options) }];
+    const model = createSequenceModel({
+      config: smallModel,
+      task,
+      cell: registry.create('cell', 'lstm'),
+      regularizers,
+    });
+    const weights = model.initialize(createRng(1));
+    const split = { kind: 'tokens', tokens: stream } as const;
+    const dataset = { name: 'x', task, splits: { train: split, valid: split, test: split }, notes: [] };
+    const before = tf.memory().numTensors;
+    const measured = await bitsByLength({ model, weights, dataset }, { lengths: [8], most: 60, minibatch: 3 });
+    expect(tf.memory().numTensors, 'tensors left').to.equal(before);
+
+    let bits = 0; // 7 subsequences of 8 make two minibatches of 3
+    for (const first of [0, 3]) {
+      const at = (t: number, n: number) => stream[(first + n) * 8 + t]!;
+      const rows = (from: number) => Int32Array.from({ length: 24 }, (_, i) => at(from + Math.floor(i / 3), i % 3));
+      const batch = { steps: 8, batch: 3, inputs: rows(0), targets: rows(1), mask: null };
+      const pass = { phase: 'train', copies: 1, average: 'probabilities', rng: createRng(0) } as const;
+      bits += (await model.score(weights, batch, model.initialState(3), pass).nll.data())[0]! / Math.LN2;
+    }
+    expect(measured[0]![0]).to.equal(8);
+    expect(measured[0]![1]).to.be.closeTo(bits / 48, 1e-5);
     for (const weight of Object.values(weights)) weight.dispose();
   });
 });
