@@ -1,16 +1,17 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Weights } from '../contracts/parameters.js';
 import { RnnxError } from '../errors.js';
 import type { TrackedQuantity } from '../experiment/config.js';
-import { spectralRadius } from '../model/initializers.js';
 import type { SequenceModel } from '../model/model.js';
-import { read } from './tensors.js';
+import { spectralRadii } from './spectral-radius.js';
+import { dispose } from './tensors.js';
 
 /**
  * Quantities of the weights at an epoch's end, by name.
  *
  * `spectral-radius`: the largest modulus of the eigenvalues of each square block of each recurrent weight, as
  * `spectral-radius/layer-0/recurrent`; where gates lie side by side, one a gate: `spectral-radius/layer-0/recurrent/1`.
- * Computed on the host in O(H³).
+ * Computed on the device in single precision, by 24 squarings of the matrix.
  *
  * Errors: RNNX_OPTION_CONFLICT where the model has no such weight.
  */
@@ -26,11 +27,15 @@ export async function trackWeights(
       const weight = weights[`layer-${layer}/${name}`];
       const [rows = 0, columns = 0] = weight?.shape ?? [];
       if (weight === undefined || rows === 0 || columns % rows !== 0) continue;
-      const values = await read(weight.clone());
       const blocks = columns / rows;
-      for (let block = 0; block < blocks; block++) {
-        const place = `spectral-radius/layer-${layer}/${name}${blocks === 1 ? '' : `/${block}`}`;
-        tracked[place] = spectralRadius(rows, (i, j) => values[i * columns + block * rows + j]!);
+      const matrices = tf.tidy(
+        () => tf.transpose(tf.reshape(weight, [rows, blocks, rows]), [1, 0, 2]) as tf.Tensor3D, // [gates, H, H]
+      );
+      try {
+        for (const [block, radius] of (await spectralRadii(matrices)).entries())
+          tracked[`spectral-radius/layer-${layer}/${name}${blocks === 1 ? '' : `/${block}`}`] = radius;
+      } finally {
+        dispose(matrices);
       }
     }
   if (Object.keys(tracked).length > 0) return tracked;

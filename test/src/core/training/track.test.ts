@@ -1,4 +1,4 @@
-import { type SequenceModel, trackWeights } from '@rnnx/core';
+import { createRng, type SequenceModel, spectralRadius, trackWeights } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { failureOf } from '../../cli/helpers.js';
@@ -53,6 +53,42 @@ describe('tracking of weights', () => {
     );
     expect(gates['spectral-radius/layer-0/recurrent/0']).to.be.closeTo(3, 1e-6);
     expect(gates['spectral-radius/layer-0/recurrent/1']).to.be.closeTo(1, 1e-6);
+  });
+
+  it('agrees with the QR algorithm in double precision, whatever the matrix', async () => {
+    const size = 40;
+    const rng = createRng(5);
+    const full = rng.stream('full').normals(size * size);
+    const matrices = {
+      full,
+      // Far from normal: the powers grow by orders of magnitude before they decay.
+      triangular: full.map((x, i) =>
+        i % size < Math.floor(i / size) ? 0 : i % size > Math.floor(i / size) ? x : x / 4,
+      ),
+      symmetric: full.map((x, i) => x + full[(i % size) * size + Math.floor(i / size)]!),
+      large: full.map((x) => x * 1e15),
+      small: full.map((x) => x * 1e-15),
+    };
+    for (const [name, values] of Object.entries(matrices)) {
+      const exact = spectralRadius(size, (i, j) => values[i * size + j]!);
+      const rows = Array.from({ length: size }, (_, i) => [...values.subarray(i * size, (i + 1) * size)]);
+      const { 'spectral-radius/layer-0/recurrent': tracked } = await track(rows, 'recurrent');
+      expect(tracked! / exact, name).to.be.closeTo(1, 2e-5);
+    }
+  });
+
+  it('gives 0 where some power is zero, and leaves no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    const nilpotent = await track(
+      [
+        [0, 5, 7],
+        [0, 0, 3],
+        [0, 0, 0],
+      ],
+      'recurrent',
+    );
+    expect(nilpotent['spectral-radius/layer-0/recurrent']).to.equal(0);
+    expect(tf.memory().numTensors).to.equal(before);
   });
 
   it('refuses a model without a recurrent matrix, and does nothing unasked', async () => {
