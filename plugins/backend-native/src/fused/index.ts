@@ -1,4 +1,4 @@
-import type { FusedKernels } from '@rnnx/core';
+import type { FusedKernels, RandomFills } from '@rnnx/core';
 import type { Addon } from '../addon-types.js';
 import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
@@ -9,10 +9,22 @@ import { createNormalizedSequence } from './normalized.js';
 import { createOptimizerKernels } from './optimizer.js';
 import { createSequence } from './sequence.js';
 import { createSteppedProduct } from './stepped-product.js';
+import { toTensor } from './tape.js';
 
 /** What the native backend runs as one kernel. Each has its composed counterpart in core. */
 export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedKernels {
   const store = new Memory(backend);
+  const fills: RandomFills = {
+    uniforms: (key0, key1, out) => addon.philoxUniforms(key0 >>> 0, key1 >>> 0, out.length, out),
+    normals: (key0, key1, out) => addon.philoxNormals(key0 >>> 0, key1 >>> 0, out.length, out),
+    bernoulli: (key0, key1, keep, out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, out),
+  };
+  // Fresh memory for the noise of all steps' weights costs as much as the noise: its pages are cleared first.
+  const drawn = (shape: readonly number[], fill: (out: Float32Array) => void) => {
+    const result = store.result(shape);
+    fill(result.array);
+    return toTensor(result);
+  };
   return {
     sequence: createSequence(addon, store),
     steppedProduct: createSteppedProduct(addon, store),
@@ -21,10 +33,11 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
     linearSigmoid: createLinearSigmoid(addon, store),
     linearCrossEntropy: createLinearCrossEntropy(addon, store),
     optimizer: createOptimizerKernels(addon, store),
-    fills: {
-      uniforms: (key0, key1, out) => addon.philoxUniforms(key0 >>> 0, key1 >>> 0, out.length, out),
-      normals: (key0, key1, out) => addon.philoxNormals(key0 >>> 0, key1 >>> 0, out.length, out),
-      bernoulli: (key0, key1, keep, out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, out),
+    fills,
+    draws: {
+      uniform: (key0, key1, shape) => drawn(shape, (out) => fills.uniforms(key0, key1, out)),
+      normal: (key0, key1, shape) => drawn(shape, (out) => fills.normals(key0, key1, out)),
+      bernoulli: (key0, key1, keep, shape) => drawn(shape, (out) => fills.bernoulli(key0, key1, keep, out)),
     },
   };
 }

@@ -1,4 +1,6 @@
+import type { NativeBackend } from '@rnnx/backend-native';
 import { createRng, enableFusedKernels } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { onNative } from '../../support/native.js';
 
@@ -12,6 +14,8 @@ describe('random fills of the native backend', () => {
         const draws = async () => ({
           uniforms: rng.uniforms(count),
           normals: rng.normals(count),
+          uniform: await rng.uniform([count]).data(),
+          normal: await rng.normal([1, count]).data(),
           bernoulli: await rng.bernoulli([count], 0.3).data(),
         });
         const native = await draws();
@@ -19,6 +23,22 @@ describe('random fills of the native backend', () => {
         const plain = await draws().finally(() => enableFusedKernels(true));
         expect(bits(native), `seed ${seed}, ${count} numbers`).to.deep.equal(bits(plain));
       }
+  });
+
+  it('make tensors in memory that is used again', () => {
+    const backend = tf.backend() as NativeBackend;
+    const draw = () => {
+      const rng = createRng(1);
+      for (const tensor of [rng.uniform([50, 60]), rng.normal([50, 60]), rng.bernoulli([50, 60], 0.5)])
+        tensor.dispose();
+    };
+    draw();
+    const before = backend.poolStatistics();
+    draw();
+    const after = backend.poolStatistics();
+    expect(after.allocated).to.equal(before.allocated);
+    expect(after.reused).to.equal(before.reused + 3);
+    expect(after.used).to.equal(before.used);
   });
 });
 
