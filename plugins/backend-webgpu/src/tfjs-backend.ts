@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type FoundAdapter, isNull } from './adapter.js';
+import { keepBindGroups } from './bind-groups.js';
 import { Buffers } from './buffers.js';
 import { Commands } from './commands.js';
 import { type Device, openDevice } from './device.js';
@@ -50,6 +51,7 @@ export async function createBackend(found: FoundAdapter): Promise<StartedBackend
   exposeGpu(found.gpu);
   keepLayouts();
   const opened = await openDevice(found);
+  keepBindGroups(opened.gpu);
 
   class Started extends tfjs.WebGPUBackend implements StartedBackend {
     readonly opened = opened;

@@ -1,5 +1,6 @@
 import { webgpu } from '@rnnx/backend-webgpu';
 import { PluginRegistry } from '@rnnx/core';
+import { median } from './report.js';
 import { createWorkload, type Spec } from './workload.js';
 
 /** What a training step asks of the host that feeds a GPU. */
@@ -7,37 +8,48 @@ export interface GpuHost {
   /** Kernels started. */
   readonly dispatches: number;
   readonly submits: number;
+  /** Bind groups made and not found again. */
+  readonly bindGroups: number;
+  /** Median of rounds. */
   readonly milliseconds: number;
-  /** Of the processor, all threads. */
+  /** Of the processor, all threads; median of rounds. */
   readonly processorMilliseconds: number;
 }
 
-const [warmUp, steps] = [60, 100];
+const [warmUp, rounds, steps] = [100, 11, 20];
 
 /** Measures steps on Dawn's null backend, which takes every command and computes nothing. */
 async function measure(spec: Spec): Promise<GpuHost> {
   process.env.RNNX_WEBGPU_FLAGS = 'backend=null';
-  await new PluginRegistry([webgpu]).create('backend', 'webgpu').activate();
-  const counts = { dispatchWorkgroups: 0, submit: 0 };
+  const backend = new PluginRegistry([webgpu]).create('backend', 'webgpu');
+  await backend.probe(); // makes WebGPU's classes known
+  const counts = { dispatchWorkgroups: 0, submit: 0, createBindGroup: 0 };
   const globals = globalThis as unknown as Record<
     string,
     { prototype: Record<string, (...args: unknown[]) => unknown> }
   >;
   count(globals.GPUComputePassEncoder!.prototype, 'dispatchWorkgroups', counts);
   count(globals.GPUQueue!.prototype, 'submit', counts);
+  count(globals.GPUDevice!.prototype, 'createBindGroup', counts);
+  await backend.activate();
   const workload = createWorkload(spec);
-  for (let i = 0; i < warmUp; i++) await workload.step();
-  counts.dispatchWorkgroups = counts.submit = 0;
-  const processor = process.cpuUsage();
-  const start = performance.now();
-  for (let i = 0; i < steps; i++) await workload.step();
-  const milliseconds = (performance.now() - start) / steps;
-  const { user, system } = process.cpuUsage(processor);
+  await workload.run(warmUp);
+  counts.dispatchWorkgroups = counts.submit = counts.createBindGroup = 0;
+  const [elapsed, used]: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    const processor = process.cpuUsage();
+    const start = performance.now();
+    await workload.run(steps);
+    elapsed.push((performance.now() - start) / steps);
+    const { user, system } = process.cpuUsage(processor);
+    used.push((user + system) / 1000 / steps);
+  }
   return {
-    dispatches: counts.dispatchWorkgroups / steps,
-    submits: counts.submit / steps,
-    milliseconds,
-    processorMilliseconds: (user + system) / 1000 / steps,
+    dispatches: counts.dispatchWorkgroups / (rounds * steps),
+    submits: counts.submit / (rounds * steps),
+    bindGroups: counts.createBindGroup / (rounds * steps),
+    milliseconds: median(elapsed),
+    processorMilliseconds: median(used),
   };
 }
 

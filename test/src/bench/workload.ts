@@ -9,8 +9,8 @@ import {
   type ModelState,
   type PluginRef,
   PluginRegistry,
+  startUpdate,
   type Task,
-  updateWeights,
   type Weights,
 } from '@rnnx/core';
 import distributions from '@rnnx/distributions';
@@ -71,6 +71,9 @@ export interface Workload {
    * @returns the sum of the negative log-likelihood
    */
   step(): Promise<number>;
+
+  /** The same number of steps as the trainer takes them: where the backend lets it, ahead of the losses. */
+  run(steps: number): Promise<void>;
   dispose(): void;
 }
 
@@ -95,21 +98,33 @@ export function createWorkload(spec: Spec): Workload {
   let weights: Weights = model.initialize(createRng(1));
   let state: ModelState = model.initialState(batch);
   let count = 0;
+  const start = async () => {
+    count += 1;
+    const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng: rng.stream(`${count}`) } as const;
+    const result = model.lossAndGradients(weights, data, state, 1 / batch, pass);
+    const context = { learningRate: 0.1, step: count };
+    const update = { optimizer, weights, slots: {}, result, clipNorm: 5, context, where: `in step ${count}` };
+    const started = await startUpdate(update);
+    for (const [name, weight] of Object.entries(weights)) if (started.weights[name] !== weight) weight.dispose();
+    weights = started.weights;
+    tf.dispose([result.gradients, result.nll, result.loss, ...(result.errors ? [result.errors] : [])]);
+    // Text goes on in the next minibatch; other sequences begin anew.
+    const goesOn = spec.task === 'language';
+    tf.dispose((goesOn ? state : result.state) as never);
+    if (goesOn) state = result.state;
+    return started;
+  };
   return {
-    async step() {
-      count += 1;
-      const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng: rng.stream(`${count}`) } as const;
-      const result = model.lossAndGradients(weights, data, state, 1 / batch, pass);
-      const context = { learningRate: 0.1, step: count };
-      const update = { optimizer, weights, slots: {}, result, clipNorm: 5, context, where: `in step ${count}` };
-      const updated = await updateWeights(update);
-      weights = updated.weights;
-      tf.dispose([result.gradients, result.nll, result.loss, ...(result.errors ? [result.errors] : [])]);
-      // Text goes on in the next minibatch; other sequences begin anew.
-      const goesOn = spec.task === 'language';
-      tf.dispose((goesOn ? state : result.state) as never);
-      if (goesOn) state = result.state;
-      return updated.nll;
+    step: async () => (await (await start()).report).nll,
+    async run(steps) {
+      const reports: Promise<unknown>[] = [];
+      for (let i = 0; i < steps; i++) {
+        await tf.nextFrame();
+        const { report, stepsAhead } = await start();
+        reports.push(report);
+        while (reports.length > stepsAhead) await reports.shift();
+      }
+      await Promise.all(reports);
     },
     dispose: () => tf.dispose([weights, state as never]),
   };

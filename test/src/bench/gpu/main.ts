@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { webgpu } from '@rnnx/backend-webgpu';
 import { PluginRegistry } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
+import { median } from '../report.js';
 import { full, tiny } from '../scale.js';
 import { createWorkload, type Spec } from '../workload.js';
 import { agreement } from './agreement.js';
@@ -122,10 +123,6 @@ async function startPyTorch(): Promise<PyTorch | undefined> {
     if (answer === undefined) throw new Error(`PyTorch ended: ${complaint}`);
     return answer.stepsPerSecond as number;
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 async function run(): Promise<void> {

@@ -8,10 +8,11 @@ const program = fileURLToPath(new URL('../../bench/gpu-host.js', import.meta.url
 
 describe('a training step of a two-layer LSTM over 35 steps', () => {
   for (const variant of ['plain', 'noisin', 'dropout'])
-    it(`starts at most 300 kernels: ${variant}`, async () => {
+    it(`starts at most 300 kernels and finds its bind groups again: ${variant}`, async () => {
       const { stdout } = await promisify(execFile)(process.execPath, [program, variant]);
-      const { dispatches, submits } = JSON.parse(stdout) as GpuHost;
+      const { dispatches, submits, bindGroups } = JSON.parse(stdout) as GpuHost;
       expect(dispatches).to.be.within(140, 300);
       expect(submits).to.be.below(30);
+      expect(bindGroups).to.be.below(10);
     });
 });
