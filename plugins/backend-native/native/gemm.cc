@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "gemm_sparse.h"
 #include "gemm_table.h"
 #include "large_memory.h"
 #include "parallel.h"
@@ -153,6 +154,7 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
 
 void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B,
           int64_t ldb, float* C, int64_t ldc, bool accumulate) {
+  if (!transB && gemm_sparse(transA, M, N, K, block_steps, A, lda, B, ldb, C, ldc, accumulate)) return;
   product(transA, M, N, K, A, lda, {nullptr, transB, B, ldb}, C, ldc, accumulate);
 }
 

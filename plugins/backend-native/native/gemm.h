@@ -9,7 +9,7 @@ namespace rnnx {
 
 /// C[M,N] = op(A)[M,K] · op(B)[K,N], or C += with `accumulate`. op transposes: A is stored [K,M] with transA, B [N,K] with
 /// transB. lda, ldb and ldc are row strides in elements, as stored. C must not overlap A or B. K = 0 sets C to zero (or
-/// leaves it). Runs on all threads.
+/// leaves it). Where few numbers of A are not zero, only those are multiplied, to the same bits. Runs on all threads.
 void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B,
           int64_t ldb, float* C, int64_t ldc, bool accumulate);
 

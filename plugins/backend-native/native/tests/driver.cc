@@ -54,7 +54,10 @@ bool close(float got, double wanted, double size) { return std::fabs(got - wante
 void products(Draws& draws) {
   const int64_t M = draws.whole(1, 40), N = draws.whole(1, 90), K = draws.whole(1, draws.chance() ? 60 : 800);
   const bool transA = draws.chance(), transB = draws.chance();
-  const Floats A = draws.floats(M * K), B = draws.floats(K * N);
+  Floats A = draws.floats(M * K);
+  const Floats B = draws.floats(K * N);
+  if (draws.chance())
+    for (float& each : A) each = draws.whole(0, 15) == 0 ? each : 0.0f;
   Floats C(static_cast<size_t>(M * N)), P = C, Q = C;
   const int64_t lda = transA ? M : K, ldb = transB ? K : N;
   rnnx::gemm(transA, transB, M, N, K, A.data(), lda, B.data(), ldb, C.data(), N, false);

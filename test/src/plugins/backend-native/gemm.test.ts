@@ -34,6 +34,8 @@ describe('native addon', () => {
       const report = runProgram('numerics', { RNNX_NATIVE_ISA: isa }) as Numerics;
       expect(report.products.cases, isa).to.be.at.least(1000);
       expect(report.products.worst, `${isa}: ${report.products.where}`).to.be.below(1e-6);
+      expect(report.sparse.cases, isa).to.be.at.least(50);
+      expect(report.sparse.wrong, isa).to.deep.equal([]);
       expect(report.softmaxLoss, isa).to.be.below(1e-5);
       expect(report.sigmoidLoss, isa).to.be.below(1e-5);
       expect(report.specials, isa).to.deep.equal([]);
@@ -54,13 +56,19 @@ describe('native addon', () => {
         [700, 1, 900],
       ] as const) {
         const [a, b] = [draws.floats(m * k), draws.floats(k * n)];
-        expectSameBits(
-          atThreadCounts(() => {
-            const c = new Float32Array(m * n);
-            openAddon().gemm(false, true, m, n, k, a, b, c, false);
-            return c;
-          }),
-        );
+        const few = a.map((x) => (draws.chance(0.05) ? x : 0));
+        for (const [flipped, turned, left] of [
+          [false, true, a],
+          [false, false, few],
+          [true, false, few],
+        ] as const)
+          expectSameBits(
+            atThreadCounts(() => {
+              const c = new Float32Array(m * n);
+              openAddon().gemm(flipped, turned, m, n, k, left, b, c, false);
+              return c;
+            }),
+          );
       }
     });
 

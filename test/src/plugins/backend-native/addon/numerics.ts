@@ -5,6 +5,8 @@ import { Draws, openAddon } from './open.js';
 export interface Numerics {
   /** Largest error of an element over the sum of its terms' magnitudes. */
   readonly products: { cases: number; worst: number; where: string };
+  /** Products of matrices of few numbers whose bits are not those of the dense product. */
+  readonly sparse: { cases: number; wrong: string[] };
   readonly softmaxLoss: number;
   readonly sigmoidLoss: number;
   /** Largest error in units in the last place, by function. */
@@ -62,6 +64,26 @@ function products(addon: Addon, cases: number): Numerics['products'] {
         [worst, where] = [Infinity, `wrote beyond the result: ${JSON.stringify({ size, flips })}`];
   }
   return { cases, worst, where };
+}
+
+/** With B stored transposed every product is dense. */
+function sparse(addon: Addon, cases: number): Numerics['sparse'] {
+  const wrong: string[] = [];
+  const bits = (x: Float32Array) => Buffer.from(x.buffer);
+  for (let i = 0; i < cases; i++) {
+    const [m, n, k] = [draws.whole(100, 500), draws.whole(20, 150), draws.whole(100, 900)];
+    const [transpose, accumulate] = [draws.chance(0.5), draws.chance(0.5)];
+    const [b, dense] = [draws.floats(k * n), draws.floats(m * n)];
+    const a = draws.floats(m * k).map((x) => (draws.chance(0.05) ? x : draws.pick([0, -0])));
+    if (i % 10 === 0) b[draws.whole(0, k * n - 1)] = draws.pick([NaN, Infinity]);
+    if (i % 10 === 1) a[draws.whole(0, m * k - 1)] = draws.pick([NaN, Infinity]);
+    const turned = Float32Array.from({ length: k * n }, (_, j) => b[(j % k) * n + Math.floor(j / k)]!);
+    const few = dense.slice();
+    addon.gemm(transpose, true, m, n, k, a, turned, dense, accumulate);
+    addon.gemm(transpose, false, m, n, k, a, b, few, accumulate);
+    if (!bits(few).equals(bits(dense))) wrong.push(JSON.stringify({ size: [m, n, k], transpose, accumulate, case: i }));
+  }
+  return { cases, wrong };
 }
 
 interface Layer {
@@ -226,6 +248,7 @@ function functions(addon: Addon): Pick<Numerics, 'functions' | 'specials'> {
 const addon = openAddon();
 const report: Numerics = {
   products: products(addon, 1000),
+  sparse: sparse(addon, 60),
   softmaxLoss: softmaxLoss(addon),
   sigmoidLoss: sigmoidLoss(addon),
   ...functions(addon),
