@@ -1,5 +1,5 @@
 import type { Backend } from '@rnnx/core';
-import type { PyTorch } from './pytorch.js';
+import type { PyTorch, PyTorchSpec } from './pytorch.js';
 import { type Contestant, rate } from './rounds.js';
 import type { Scale } from './scale.js';
 import { createWorkload, type Spec, type Variant, type Workload } from './workload.js';
@@ -59,8 +59,8 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
 }
 
 /** The same in PyTorch; none where there is no PyTorch. */
-export function inPyTorch({ pytorch, seconds }: Bench, spec: Spec): Contestant[] {
+export function inPyTorch({ pytorch, seconds }: Bench, spec: PyTorchSpec, name: string = spec.variant): Contestant[] {
   if (pytorch === undefined) return [];
   const measure = async () => (await pytorch.stepsPerSecond(spec, seconds)) * spec.steps * spec.batch;
-  return [{ where: whereOf(spec), engine: 'pytorch', variant: spec.variant, unit: unitOf(spec), measure }];
+  return [{ where: whereOf(spec), engine: 'pytorch', variant: name, unit: unitOf(spec), measure }];
 }

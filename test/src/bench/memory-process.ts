@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { createEngine } from './engines.js';
 import { createWorkload, type Spec } from './workload.js';
 
@@ -12,32 +13,46 @@ export interface MemoryRequest {
 export interface MemoryAnswer {
   readonly peakMB: number;
   /** One a sample, after a garbage collection. */
-  readonly residentMB: readonly number[];
+  readonly samples: readonly MemorySample[];
+}
+
+export interface MemorySample {
+  /** Resident memory but for the files in it: the system lets go of code that has not run for a while and reads it again. */
+  readonly residentMB: number;
+  /** Objects and arrays that something refers to; not what the addon has for itself. */
+  readonly aliveMB: number;
 }
 
 /** A process that does nothing but train. Its one argument is a MemoryRequest; it prints a MemoryAnswer. */
 async function main({ engine, spec, sampleAt }: MemoryRequest): Promise<MemoryAnswer> {
   await createEngine(engine).activate();
   const workload = createWorkload(spec);
-  const residentMB: number[] = [];
+  const samples: MemorySample[] = [];
   let peakMB = 0;
   for (let step = 1; step <= sampleAt.at(-1)!; step++) {
     await workload.step();
     if (!sampleAt.includes(step)) continue;
-    peakMB = peakKilobytes() / 1024;
-    globalThis.gc?.();
-    residentMB.push(process.memoryUsage.rss() / 2 ** 20);
+    peakMB = (status('VmHWM') ?? process.resourceUsage().maxRSS) / 1024;
+    samples.push(await sample());
   }
-  return { peakMB, residentMB };
+  return { peakMB, samples };
 }
 
-/** Of this program alone: `maxRSS` also counts what its parent had before the fork. */
-function peakKilobytes(): number {
+async function sample(): Promise<MemorySample> {
+  globalThis.gc?.();
+  // V8 gives pages back on threads of its own.
+  await setTimeout(50);
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  return { residentMB: (status('RssAnon') ?? rss / 1024) / 1024, aliveMB: (heapUsed + arrayBuffers) / 2 ** 20 };
+}
+
+/** Kilobytes of this program alone (`maxRSS` also counts what its parent had before the fork); `undefined` but on Linux. */
+function status(entry: 'VmHWM' | 'RssAnon'): number | undefined {
   try {
-    const [, peak] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))!;
-    return Number(peak);
+    const [, found] = new RegExp(`^${entry}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))!;
+    return Number(found);
   } catch {
-    return process.resourceUsage().maxRSS;
+    return undefined;
   }
 }
 

@@ -4,13 +4,19 @@ import { createInterface } from 'node:readline';
 import { root } from '../checks/repository.js';
 import type { Spec } from './workload.js';
 
+/** What PyTorch's programs are told. */
+export interface PyTorchSpec extends Spec {
+  /** Where there is another than the fastest program: NOISIN as it is commonly written, a loop over nn.LSTMCell. */
+  readonly program?: 'cells';
+}
+
 export interface PyTorch {
   /** With the BLAS that it uses. */
   readonly version: string;
   /** One timed round of training steps. */
-  stepsPerSecond(spec: Spec, seconds: number): Promise<number>;
+  stepsPerSecond(spec: PyTorchSpec, seconds: number): Promise<number>;
   /** Loss of simple weights without noise, for tests. */
-  loss(spec: Spec, inputs: readonly number[], targets: readonly number[]): Promise<number>;
+  loss(spec: PyTorchSpec, inputs: readonly number[], targets: readonly number[]): Promise<number>;
   /** Peak resident memory, in MB, of a fresh process that takes this many steps. */
   peakMemory(spec: Spec, steps: number): number;
   close(): void;

@@ -1,8 +1,8 @@
 """The benchmark's models in PyTorch.
 
-Plain recurrences run torch's fused nn.LSTM, nn.GRU, nn.RNN. What these have no place for is written op by op, as one would:
-noise on the state, batch normalisation inside the recurrence, fast dropout. The input product of all steps is one product
-everywhere, and a step's product and sum one addmm.
+Plain recurrences run torch's fused nn.LSTM, nn.GRU, nn.RNN. What these have no place for is written op by op: noise on the
+state, batch normalisation inside the recurrence, fast dropout. There the input product of all steps is one product, and a
+step's product and sum one addmm. Noise on the state is also there as it is commonly written, with nn.LSTMCell.
 """
 
 import math
@@ -40,6 +40,32 @@ class Language(nn.Module):
             if drop:
                 x = F.dropout(x, 0.5 if index == len(self.layers) - 1 else 0.4)
         return F.cross_entropy(self.output(x).flatten(0, 1), targets.flatten(), reduction='sum')
+
+
+class CellLanguage(nn.Module):
+    """Language with NOISIN, written as one writes it first: a loop over nn.LSTMCell, all layers of a step after each other."""
+
+    def __init__(self, spec):
+        super().__init__()
+        hidden = spec['hidden']
+        self.embedding = nn.Embedding(spec['inputs'], hidden)
+        self.cells = nn.ModuleList(nn.LSTMCell(hidden, hidden) for _ in range(spec['layers']))
+        self.output = nn.Linear(hidden, spec['outputs'])
+        self.state = [(torch.zeros(spec['batch'], hidden),) * 2 for _ in self.cells]
+
+    def loss(self, tokens, targets):
+        embedded = self.embedding(tokens)
+        state = list(self.state)
+        outputs = []
+        for t in range(len(tokens)):
+            x = embedded[t]
+            for index, cell in enumerate(self.cells):
+                h, c = cell(x, state[index])
+                x = h * (1 + torch.randn_like(h))
+                state[index] = (x, c)
+            outputs.append(x)
+        self.state = [(h.detach(), c.detach()) for h, c in state]
+        return F.cross_entropy(self.output(torch.stack(outputs)).flatten(0, 1), targets.flatten(), reduction='sum')
 
 
 def noisy_lstm(layer, x, h, c):
@@ -152,6 +178,10 @@ def build(spec):
     if spec['task'] == 'language':
         if spec['variant'] not in ('plain', 'dropout', 'noisin'):
             raise ValueError(f"no PyTorch program for {spec['variant']}")
+        if spec.get('program') == 'cells':
+            if spec['variant'] != 'noisin':
+                raise ValueError(f"nn.LSTMCell: only NOISIN is written with it, not {spec['variant']}")
+            return CellLanguage(spec)
         return Language(spec)
     if spec['task'] == 'digits':
         return BatchNormLstm(spec)
