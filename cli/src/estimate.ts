@@ -11,6 +11,15 @@ import {
   type Weights,
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
+import {
+  type Cost,
+  firstCost,
+  flopsPerSecond,
+  leastSeconds,
+  runPass,
+  trackingSeconds,
+  trialWeights,
+} from './estimate/trial.js';
 import { bytes, count, duration } from './terminal/format.js';
 
 /** What a run will take on this machine, from a few steps of it. */
@@ -41,13 +50,83 @@ const idleBytes = 250e6;
 /** Passes over all weights that an update makes, reading or writing, and how fast. */
 const updatePasses = 6;
 const bytesPerSecond = 5e9;
-/** Longest that a trial should take, where it can be cut; and after which a first one must do. */
-const trialSeconds = 0.25;
-const patienceSeconds = 4;
+/** Longest that a trial should take, where it can be cut to no fewer steps; and after which a first one must do. */
+const trialSeconds = 0.1;
+const fewestSteps = 4;
+const patienceSeconds = 3;
 /** Time steps of a trial evaluation. */
 const trialSteps = 20;
 /** Windows that stand for all where their sizes differ. */
 const sampledWindows = 16;
+
+/** How large a run is, before anything of it is tried. */
+export interface RunSize {
+  readonly parameters: number;
+  /** Floating point operations of all epochs with their validation, and of the test; and of one row of training. */
+  readonly flops: number;
+  readonly flopsPerRow: number;
+  /** Whatever the minibatch, and with the least that it can take. */
+  readonly fixedBytes: number;
+  readonly leastBytes: number;
+}
+
+type Settings = Pick<ExperimentConfig, 'training' | 'evaluation'>;
+
+/** Errors: RNNX_DATA_TOO_SMALL. */
+export function sizeOf(model: SequenceModel, dataset: Dataset, { training, evaluation }: Settings): RunSize {
+  const { valid, test } = dataset.splits;
+  const plan = trainingPlan(model, dataset, training);
+  const { steps, batch } = plan.at(0).batch;
+  const parameters = countParameters(model);
+  const copies = model.monteCarlo.train;
+  const fixedBytes = idleBytes + weightBytes(parameters, training.optimizer.name) + dataBytes(dataset);
+  const scored = (split: typeof valid, name: string) => {
+    const windows = evaluationWindows(split, model.task, evaluation, name);
+    return (windows.length * meanRows(windows) * Math.max(1, model.monteCarlo.evaluate)) / 3;
+  };
+  const flopsPerRow = flopsOfRow(model) * copies;
+  const epoch = plan.length * meanRows(plan) * copies + scored(valid, 'valid');
+  return {
+    parameters,
+    flops: flopsOfRow(model) * (training.epochs * epoch + scored(test, 'test')),
+    flopsPerRow,
+    fixedBytes,
+    leastBytes: fixedBytes + steps * batch * copies * fewestBytesPerRow(model),
+  };
+}
+
+function trainingPlan(model: SequenceModel, { splits }: Dataset, training: ExperimentConfig['training']) {
+  return trainingWindows(
+    splits.train,
+    model.task,
+    { ...training, dropLast: model.estimationBatches > 0 },
+    createRng(0),
+  );
+}
+
+/**
+ * What a run will take if it is to its size as another is: without a trial.
+ *
+ * Errors: RNNX_OUT_OF_MEMORY.
+ *
+ * @param available bytes; default: what there is
+ */
+export function scaledEstimate(
+  size: RunSize,
+  like: { readonly size: RunSize; readonly estimate: Estimate },
+  available = availableMemory(),
+): Estimate {
+  const activations = (like.estimate.bytes - like.size.fixedBytes) / (like.size.leastBytes - like.size.fixedBytes);
+  const bytesNeeded = size.fixedBytes + (size.leastBytes - size.fixedBytes) * activations;
+  const seconds = (like.estimate.seconds * size.flops) / like.size.flops;
+  refuseBeyond(available, bytesNeeded, size.parameters, seconds);
+  return {
+    seconds,
+    tokensPerSecond: (like.estimate.tokensPerSecond * like.size.flopsPerRow) / size.flopsPerRow,
+    parameters: size.parameters,
+    bytes: bytesNeeded,
+  };
+}
 
 /**
  * Takes a few time steps forward and back with throw-away weights, measures, and multiplies. The run that follows is not
@@ -60,46 +139,48 @@ const sampledWindows = 16;
 export async function estimateRun(
   model: SequenceModel,
   dataset: Dataset,
-  { training, evaluation }: Pick<ExperimentConfig, 'training' | 'evaluation'>,
+  settings: Settings,
   available = availableMemory(),
 ): Promise<Estimate> {
-  const parameters = countParameters(model);
+  const { training, evaluation } = settings;
+  const { parameters, fixedBytes, leastBytes, flopsPerRow } = sizeOf(model, dataset, settings);
   const { train, valid, test } = dataset.splits;
-  const options = { ...training, dropLast: model.estimationBatches > 0 };
   const rng = createRng(0);
-  const plan = trainingWindows(train, model.task, options, rng);
+  const plan = trainingPlan(model, dataset, training);
   const full = plan.at(0).batch;
-  const fixed = idleBytes + weightBytes(parameters, training.optimizer.name) + dataBytes(dataset);
-  const least = fixed + full.steps * full.batch * model.monteCarlo.train * fewestBytesPerRow(model);
-  refuseBeyond(available, least, parameters);
+  refuseBeyond(available, leastBytes, parameters);
 
   const copies = model.monteCarlo.train;
-  const affordable =
-    (trialSeconds * (await flopsPerSecond(full.batch, model))) / (flopsPerRow(model) * copies * full.batch);
+  const speed = await flopsPerSecond(full.batch, model.shape.layers[0]!.hiddenSize);
+  const affordable = (trialSeconds * speed) / (flopsPerRow * full.batch);
   // Such sequences are never cut.
   const whole = train.kind === 'labelled' || train.kind === 'cloze';
   const cut = (steps: number) => {
-    const bptt = whole ? training.bptt : Math.min(training.bptt, Math.max(1, steps));
-    return trainingWindows(train, model.task, { ...options, bptt }, rng).at(0).batch;
+    const bptt = whole ? training.bptt : Math.min(training.bptt, steps);
+    return trainingPlan(model, dataset, { ...training, bptt }).at(0).batch;
   };
-  const weights = model.initialize(rng);
+  const weights = trialWeights(model);
   try {
-    const pass = (batch: AnyMinibatch) =>
-      measured(() => {
-        const state = model.initialState(batch.batch * copies);
-        const input = { phase: 'train', copies, average: 'log-probabilities', rng } as const;
-        const result = model.lossAndGradients(weights, batch, state, 1 / batch.batch, input);
-        return { result, nll: result.nll };
-      });
-    const step = lineThrough(await trials(pass, cut(1), cut(Math.floor(affordable))));
+    const pass = (batch: AnyMinibatch) => () => {
+      const state = model.initialState(batch.batch * copies);
+      const input = { phase: 'train', copies, average: 'log-probabilities', rng } as const;
+      const result = model.lossAndGradients(weights, batch, state, 1 / batch.batch, input);
+      return { result, nll: result.nll };
+    };
+    const step = lineThrough(
+      await trials(pass, cut(1), cut(Math.max(fewestSteps, Math.floor(affordable)))),
+      parameters,
+    );
     const rows = meanRows(plan);
     const update = (parameters * bytesPerFloat * updatePasses) / bytesPerSecond;
     const window = step.fixed.seconds + rows * step.row.seconds + update;
     const scoring = (split: Dataset['splits']['valid'], name: string) =>
       scoreSeconds(model, weights, split, evaluation, name, step.row.seconds);
     const validating = (await scoring(valid, 'valid')) + Math.min(model.estimationBatches, plan.length) * (window / 3);
-    const seconds = training.epochs * (plan.length * window + validating) + (await scoring(test, 'test'));
-    const needed = fixed + step.fixed.bytes + full.steps * full.batch * step.row.bytes;
+    const tracking = await trackingSeconds(training.track, model);
+    const epoch = plan.length * window + validating + tracking;
+    const seconds = training.epochs * epoch + (await scoring(test, 'test'));
+    const needed = fixedBytes + step.fixed.bytes + full.steps * full.batch * step.row.bytes;
     refuseBeyond(available, needed, parameters, seconds);
     return { seconds, tokensPerSecond: rows / window, parameters, bytes: needed };
   } finally {
@@ -107,33 +188,34 @@ export async function estimateRun(
   }
 }
 
-interface Cost {
-  readonly seconds: number;
-  /** Most at one time. */
-  readonly bytes: number;
-}
-
 type Trial = readonly [rows: number, cost: Cost];
 
 /** A short pass and a longer one, after one that prepares kernels; a single one where it is long, or cannot be cut. */
 async function trials(
-  pass: (batch: AnyMinibatch) => Promise<Cost>,
+  pass: (batch: AnyMinibatch) => Parameters<typeof runPass>[0],
   short: AnyMinibatch,
   long: AnyMinibatch,
 ): Promise<readonly Trial[]> {
   const rowsOf = ({ steps, batch }: AnyMinibatch) => steps * batch;
-  const first = await pass(short);
+  const first = await firstCost(pass(short));
   if (first.seconds > patienceSeconds) return [[rowsOf(short), first]];
-  const again = [rowsOf(short), await pass(short)] as const;
-  return rowsOf(long) > rowsOf(short) ? [again, [rowsOf(long), await pass(long)]] : [again];
+  const repeated = async (batch: AnyMinibatch, { bytes: needed }: Cost): Promise<Trial> => [
+    rowsOf(batch),
+    { bytes: needed, seconds: await leastSeconds(() => runPass(pass(batch))) },
+  ];
+  const again = await repeated(short, first);
+  return rowsOf(long) > rowsOf(short) ? [again, await repeated(long, await firstCost(pass(long)))] : [again];
 }
 
-/** What every pass costs and what each row adds; all by the rows where there is one trial only. */
-function lineThrough([short, long]: readonly Trial[]): { fixed: Cost; row: Cost } {
+/** What every pass costs and what each row adds; all but the gradients by the rows where there is one trial only. */
+function lineThrough([short, long]: readonly Trial[], parameters: number): { fixed: Cost; row: Cost } {
   const between = (quantity: keyof Cost) => {
     const [rows, cost] = short!;
+    if (long === undefined) {
+      const fixed = quantity === 'bytes' ? Math.min(cost.bytes, parameters * bytesPerFloat) : 0;
+      return { fixed, row: (cost[quantity] - fixed) / rows };
+    }
     const alone = cost[quantity] / rows;
-    if (long === undefined) return { fixed: 0, row: alone };
     // Noise of the clock must not make a row free, nor the rest negative.
     const row = Math.min(
       Math.max((long[1][quantity] - cost[quantity]) / (long[0] - rows), alone / 1000),
@@ -182,44 +264,12 @@ function fewestBytesPerRow({ shape }: SequenceModel): number {
 }
 
 /** Products of a row with every matrix, forward and twice backward; looking a word up costs nothing. */
-function flopsPerRow({ shape }: SequenceModel): number {
+function flopsOfRow({ shape }: SequenceModel): number {
   const size = (of: readonly number[]) => of.reduce((product, n) => product * n, 1);
   const matrices = shape.layers.flatMap((layer) =>
     [layer.inputWeight, ...layer.recurrentWeights].map((each) => size(each.shape)),
   );
   return 6 * (matrices.reduce((sum, n) => sum + n, 0) + size(shape.outputWeight));
-}
-
-/** Of a product about as large as those of the model, small enough to be quick anywhere. */
-async function flopsPerSecond(batch: number, { shape }: SequenceModel): Promise<number> {
-  const width = Math.min(256, shape.layers[0]!.hiddenSize);
-  const [a, b] = [tf.ones([batch, width]), tf.ones([width, 4 * width])];
-  try {
-    let fastest = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 3; i++) {
-      const began = performance.now();
-      const product = tf.matMul(a, b);
-      await product.data();
-      product.dispose();
-      fastest = Math.min(fastest, (performance.now() - began) / 1000);
-    }
-    return (8 * batch * width * width) / fastest;
-  } finally {
-    tf.dispose([a, b]);
-  }
-}
-
-/** Runs a pass to its end on the device, and frees what it gave. */
-async function measured(pass: () => { result: object; nll: tf.Scalar }): Promise<Cost> {
-  const before = tf.memory().numBytes;
-  const began = performance.now();
-  const run = async () => {
-    const { result, nll } = tf.tidy(pass as () => never) as unknown as ReturnType<typeof pass>;
-    await nll.data();
-    tf.dispose(result as tf.TensorContainer);
-  };
-  const { peakBytes } = await tf.profile(run as never);
-  return { seconds: (performance.now() - began) / 1000, bytes: Math.max(0, peakBytes - before) };
 }
 
 /** Seconds to score a split, from its first window cut short; a third of training's where statistics come first. */
@@ -239,11 +289,13 @@ async function scoreSeconds(
   const { evaluate: samples, average } = model.monteCarlo;
   const copies = Math.max(1, samples);
   const phase = samples === 0 ? ('evaluate' as const) : ('sample' as const);
-  const { seconds } = await measured(() => {
-    const state = model.initialState(batch.batch * copies);
-    const result = model.score(weights, batch, state, { phase, copies, average, rng: createRng(0) });
-    return { result, nll: result.nll };
-  });
+  const seconds = await leastSeconds(() =>
+    runPass(() => {
+      const state = model.initialState(batch.batch * copies);
+      const result = model.score(weights, batch, state, { phase, copies, average, rng: createRng(0) });
+      return { result, nll: result.nll };
+    }),
+  );
   return (rows * seconds) / (batch.steps * batch.batch);
 }
 

@@ -1,5 +1,6 @@
 import { type ExperimentConfig, isPlainObject, RnnxError } from '@rnnx/core';
-import { type Estimate, estimateRun } from '../estimate.js';
+import { trackingSeconds } from '../estimate/trial.js';
+import { type Estimate, estimateRun, type RunSize, scaledEstimate, sizeOf } from '../estimate.js';
 import type { Host } from '../host.js';
 import { sorted } from '../report/config-hash.js';
 import { describeEstimate } from '../terminal/estimate.js';
@@ -12,20 +13,34 @@ export interface Outlook {
   readonly problems: ReadonlyMap<string, string>;
 }
 
+/** Rows are measured for so long at most; then those that remain are reckoned from a measured one and their size. */
+const measuringSeconds = 8;
+
+/** Estimates that were made, by what decides the cost. */
+interface Known {
+  readonly byCost: Map<string, Estimate>;
+  readonly measured: { readonly size: RunSize; readonly estimate: Estimate; readonly kind: string }[];
+  /** When measuring ends, by `performance.now()`. */
+  readonly until: number;
+}
+
 /**
  * Looks at data, model and a few steps of every preset, one seed of it, and says what it found.
  *
  * Errors: the first preset's where none can run.
+ *
+ * @param seconds of measuring; each kind of row that is like none before is measured whatever it takes
  */
 export async function lookAhead(
   host: Host,
   planned: readonly PlannedPreset[],
   signal: AbortSignal,
   say: (line: string) => void,
+  seconds = measuringSeconds,
 ): Promise<Outlook> {
   const estimates = new Map<string, Estimate>();
   const problems = new Map<string, string>();
-  const known = new Map<string, Estimate>();
+  const known: Known = { byCost: new Map(), measured: [], until: performance.now() + 1000 * seconds };
   let first: unknown;
   for (const each of planned) {
     if (signal.aborted) break;
@@ -55,26 +70,43 @@ function inOneLine({ code, message, details: { got, expected } }: RnnxError): st
 }
 
 /** All rows of a preset, one after another. */
-async function estimatePreset(host: Host, { rows }: PlannedPreset, known: Map<string, Estimate>): Promise<Estimate> {
+async function estimatePreset(host: Host, { rows }: PlannedPreset, known: Known): Promise<Estimate> {
   let total: Estimate | undefined;
   for (const row of rows) {
     const key = costKey(row.planned.config);
-    const one = known.get(key) ?? (await estimateRow(host, row));
-    known.set(key, one);
+    const one = known.byCost.get(key) ?? (await estimateRow(host, row, known));
+    known.byCost.set(key, one);
     total = { ...one, seconds: one.seconds + (total?.seconds ?? 0), bytes: Math.max(one.bytes, total?.bytes ?? 0) };
   }
   return total!;
 }
 
-async function estimateRow(host: Host, { planned }: PlannedRow): Promise<Estimate> {
+async function estimateRow(host: Host, { planned }: PlannedRow, { measured, until }: Known): Promise<Estimate> {
   const { config } = planned;
   const { scope } = await host.openRun(config);
   try {
     const dataset = await host.dataset(config, scope);
-    return await estimateRun(createModel(planned, scope, dataset), dataset, config);
+    const model = createModel(planned, scope, dataset);
+    const kind = kindOf(config);
+    const size = sizeOf(model, dataset, config);
+    const { epochs, track } = config.training;
+    const tracking = epochs * (await trackingSeconds(track, model)); // grows with another power of the size
+    const plus = (estimate: Estimate, seconds: number) => ({ ...estimate, seconds: estimate.seconds + seconds });
+    const like = measured.findLast((each) => each.kind === kind);
+    if (like !== undefined && performance.now() > until) return plus(scaledEstimate(size, like), tracking);
+    const estimate = await estimateRun(model, dataset, config);
+    measured.push({ size, estimate: plus(estimate, -tracking), kind });
+    return estimate;
   } finally {
     await scope.dispose();
   }
+}
+
+/** Rows of one kind cost in proportion to their size: the same cell under the same techniques. */
+function kindOf({ model: { cell }, regularizers, training, backend }: ExperimentConfig): string {
+  const cellName = typeof cell === 'string' ? cell : cell.name;
+  const kinds = withoutValues({ regularizers, optimizer: training.optimizer.name });
+  return JSON.stringify(sorted({ cellName, kinds, backend }));
 }
 
 /** Rows that differ in rates, spreads, distributions and initial values only cost the same. */
