@@ -98,33 +98,39 @@ function valuesOf({ shape, init }: ParameterSpec): Float32Array {
   return values;
 }
 
-/** Size of the matrix on which the cost of tracking is measured, once. */
-const trackedSize = 100;
-let trackedSeconds: number | undefined;
+/** Largest matrix on which the cost of tracking is measured, once for a backend. */
+const trackedSize = 200;
+const tracked = new Map<string, number>();
 
-/** Seconds that the tracked quantities of an epoch take, O(H³) for each square block. */
+/** Seconds that the tracked quantities of an epoch take: measured for blocks of up to 200 units, O(H³) beyond. */
 export async function trackingSeconds(
   quantities: Parameters<typeof trackWeights>[0],
   { shape }: Pick<SequenceModel, 'shape'>,
 ): Promise<number> {
-  if (quantities.length === 0) return 0;
-  const cubes = shape.layers
-    .flatMap(({ recurrentWeights }) => recurrentWeights)
-    .reduce((sum, { shape: [rows = 0, columns = 0] }) => sum + rows ** 2 * columns, 0);
-  trackedSeconds ??= await timeTracking(quantities, shape);
-  return (cubes / trackedSize ** 3) * trackedSeconds;
+  let seconds = 0;
+  for (const layer of quantities.length === 0 ? [] : shape.layers)
+    for (const {
+      shape: [rows = 0, columns = 0],
+    } of layer.recurrentWeights) {
+      const size = Math.min(rows, trackedSize);
+      const key = `${tf.getBackend()} ${size}`;
+      const one = tracked.get(key) ?? (await timeTracking(quantities, shape, size));
+      tracked.set(key, one);
+      seconds += one * (rows / size) ** 3 * (columns / rows);
+    }
+  return seconds;
 }
 
 async function timeTracking(
   quantities: Parameters<typeof trackWeights>[0],
   shape: SequenceModel['shape'],
+  size: number,
 ): Promise<number> {
-  const small = { name: 'x', shape: [trackedSize, trackedSize] };
+  const small = { name: 'x', shape: [size, size] };
   const model = { shape: { ...shape, layers: [{ ...shape.layers[0]!, recurrentWeights: [small] }] } };
-  const weight = tf.tensor(valuesOf(small), [trackedSize, trackedSize]);
+  const weight = tf.tensor(valuesOf(small), [size, size]);
   try {
-    // The first runs are slow, before JavaScript is compiled.
-    return await leastSeconds(async () => void (await trackWeights(quantities, model, { 'layer-0/x': weight })), 8);
+    return await leastSeconds(async () => void (await trackWeights(quantities, model, { 'layer-0/x': weight })), 2);
   } finally {
     weight.dispose();
   }
