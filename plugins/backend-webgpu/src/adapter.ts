@@ -15,6 +15,8 @@ export interface FoundAdapter {
   readonly detail: string;
   /** The processor plays the GPU, or nothing is computed at all. */
   readonly emulated: boolean;
+  /** Those of the features asked for that it lacks. */
+  readonly missing: readonly GPUFeatureName[];
 }
 
 export interface NoAdapter {
@@ -28,9 +30,16 @@ const otherBackend = 'take another backend';
 const driverRemedy =
   'install the vendor’s driver with Vulkan (Metal and D3D12 come with their systems), or take another backend';
 
-/** Finds the GPU that is wanted, through Dawn. Starts Dawn, but no device. */
-export async function findAdapter(choice: AdapterChoice): Promise<FoundAdapter | NoAdapter> {
-  const flags = extraFlags();
+/**
+ * Finds the GPU that is wanted, through Dawn. Starts Dawn, but no device.
+ *
+ * @param features looked for, the GPU being taken with them or without
+ */
+export async function findAdapter(
+  choice: AdapterChoice,
+  features: readonly GPUFeatureName[] = [],
+): Promise<FoundAdapter | NoAdapter> {
+  const flags = features.includes('shader-f16') ? withToggle(extraFlags(), f16OnNvidia) : extraFlags();
   if (!flags.some((flag) => flag.startsWith('backend=')) && !driverInstalled())
     return { reason: 'no Vulkan driver is installed', remedy: driverRemedy };
   let dawn: typeof import('webgpu');
@@ -63,7 +72,19 @@ export async function findAdapter(choice: AdapterChoice): Promise<FoundAdapter |
       reason: `${describe(info)} is too old: it needs Mesa ${oldestSoftwareMesa}`,
       remedy: `update Mesa (Debian: from backports), or ${otherBackend}`,
     };
-  return { gpu, adapter, detail: describe(info), emulated: info.isFallbackAdapter || isNull(info) };
+  const missing = features.filter((feature) => !adapter.features.has(feature));
+  return { gpu, adapter, detail: describe(info), emulated: info.isFallbackAdapter || isNull(info), missing };
+}
+
+/** Dawn's toggle without which NVIDIA's drivers are not asked for shader-f16. */
+const f16OnNvidia = 'vulkan_enable_f16_on_nvidia';
+const toggleFlag = 'enable-dawn-features=';
+
+/** Dawn takes the flag once. */
+function withToggle(flags: readonly string[], toggle: string): string[] {
+  const given = flags.find((flag) => flag.startsWith(toggleFlag));
+  if (given === undefined) return [...flags, `${toggleFlag}${toggle}`];
+  return flags.map((flag) => (flag === given ? `${flag},${toggle}` : flag));
 }
 
 const instances = new Map<string, GPU>();

@@ -8,6 +8,8 @@ export interface Binding {
 
 /** A kernel: constants at binding 0, which a dynamic offset moves, then its storage buffers. */
 export interface Program {
+  /** Extensions of WGSL. */
+  readonly enable?: readonly string[];
   readonly bindings: readonly Binding[];
   /** Fields of the constants, in order; WGSL types. */
   readonly constants: readonly (readonly [name: string, type: string])[];
@@ -79,8 +81,9 @@ export class Pipelines {
 
 export type Buffers = Readonly<Record<string, GPUBuffer | undefined>>;
 
-function textOf({ bindings, constants, body }: Program): string {
+function textOf({ enable = [], bindings, constants, body }: Program): string {
   return [
+    ...enable.map((extension) => `enable ${extension};`),
     `struct Step {\n${constants.map(([name, type]) => `  ${name}: ${type},`).join('\n')}\n}`,
     '@group(0) @binding(0) var<uniform> at: Step;',
     ...bindings.map(

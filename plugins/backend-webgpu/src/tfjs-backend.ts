@@ -6,6 +6,7 @@ import { Commands } from './commands.js';
 import { type Device, openDevice } from './device.js';
 import { replaceKernels } from './kernels/index.js';
 import { Pipelines } from './pipelines.js';
+import type { ProductPrecision } from './wgsl/matmul.js';
 
 interface TensorData {
   values: tf.backend_util.BackendValues | null;
@@ -39,12 +40,14 @@ export interface StartedBackend extends WebGpuBackend {
   readonly opened: Device;
   readonly commands: Commands;
   readonly pipelines: Pipelines;
+  /** Of large matrix products. */
+  readonly productPrecision: ProductPrecision;
 }
 
 type Constructor = new (device: GPUDevice, info: GPUAdapterInfo) => WebGpuBackend;
 
 /** Opens the adapter's device and makes tfjs's backend over it, not yet known to tfjs. */
-export async function createBackend(found: FoundAdapter): Promise<StartedBackend> {
+export async function createBackend(found: FoundAdapter, productPrecision: ProductPrecision): Promise<StartedBackend> {
   // Before tfjs can see a GPU: else it registers a backend of its own.
   const tfjs = (await import('@tensorflow/tfjs-backend-webgpu')) as unknown as { WebGPUBackend: Constructor };
   replaceKernels('webgpu');
@@ -57,6 +60,7 @@ export async function createBackend(found: FoundAdapter): Promise<StartedBackend
     readonly opened = opened;
     readonly commands: Commands;
     readonly pipelines = new Pipelines(opened.gpu);
+    readonly productPrecision = productPrecision;
 
     constructor() {
       super(opened.gpu, found.adapter.info);

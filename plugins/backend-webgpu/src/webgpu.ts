@@ -8,11 +8,15 @@ import {
   startBackend,
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
-import { type AdapterChoice, extraFlags, findAdapter, isNull } from './adapter.js';
+import { type AdapterChoice, extraFlags, type FoundAdapter, findAdapter, isNull, type NoAdapter } from './adapter.js';
 import { createFusedKernels } from './fused/index.js';
 import { createBackend, type StartedBackend } from './tfjs-backend.js';
+import type { ProductPrecision } from './wgsl/matmul.js';
 
-export type WebGpuOptions = AdapterChoice;
+export interface WebGpuOptions extends AdapterChoice {
+  /** Of large matrix products: see `productProgram`. */
+  readonly matmul: ProductPrecision;
+}
 
 const name = 'webgpu';
 
@@ -22,11 +26,12 @@ class WebGpu implements Backend {
   constructor(private readonly options: WebGpuOptions) {}
 
   async probe(): Promise<BackendStatus> {
-    const found = await findAdapter(this.options);
+    const found = await this.#find();
     if ('reason' in found) return { available: false, ...found };
     const { emulated } = found;
     const asked = this.options.powerPreference === 'low-power' ? ' (low power preferred)' : '';
-    const detail = `${found.detail}${asked}`;
+    const halves = this.options.matmul === 'f16' ? ', matrix products of f16' : '';
+    const detail = `${found.detail}${asked}${halves}`;
     return emulated
       ? { available: true, emulated, detail: `${detail}; no GPU but software in its place, for tests` }
       : { available: true, detail };
@@ -44,11 +49,21 @@ class WebGpu implements Backend {
     registerFusedKernels(name, current.kernels);
   }
 
+  async #find(): Promise<FoundAdapter | NoAdapter> {
+    const { matmul, ...choice } = this.options;
+    const found = await findAdapter(choice, matmul === 'f16' ? ['shader-f16'] : []);
+    if ('reason' in found || found.missing.length === 0) return found;
+    return {
+      reason: `${found.detail} lacks the feature ${found.missing}, which the option matmul "${matmul}" needs`,
+      remedy: 'leave matmul at "f32", or update the driver',
+    };
+  }
+
   /** Opens the device and makes it known to tfjs, in place of one before, whose tensors are gone. */
   async #register(key: string): Promise<Started> {
-    const found = await findAdapter(this.options);
+    const found = await this.#find();
     if ('reason' in found) throw unavailable(found.reason, found.remedy);
-    const backend = await createBackend(found);
+    const backend = await createBackend(found, this.options.matmul);
     if (tf.findBackendFactory(name) != null) tf.removeBackend(name);
     tf.registerBackend(name, () => backend);
     return { key, backend, kernels: createFusedKernels(backend) };
@@ -119,6 +134,12 @@ export const webgpu = definePlugin<'backend', WebGpuOptions>({
         description: 'Where there are several GPUs: the faster one, or the one that saves power',
         enum: ['high-performance', 'low-power'],
         default: 'high-performance',
+      },
+      matmul: {
+        description:
+          'What large matrix products round their operands to; f16 is for GPUs that are quicker at it, and less exact: some 3 digits',
+        enum: ['f32', 'f16'],
+        default: 'f32',
       },
     },
   },

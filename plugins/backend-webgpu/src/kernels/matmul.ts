@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Commands } from '../commands.js';
+import type { Pipelines } from '../pipelines.js';
 import type { StartedBackend } from '../tfjs-backend.js';
-import { productProgram, productTile } from '../wgsl/matmul.js';
+import { largestGroups, largestProgram, productProgram, productTile } from '../wgsl/matmul.js';
 
 /** Tiles that keep a large GPU busy; smaller products are left to tfjs, which shares them out more finely. */
 const leastTiles = 32;
@@ -38,7 +40,7 @@ function inOrder<T>(multiply: () => T): T {
 }
 
 function product(
-  { commands, pipelines, tensorMap }: StartedBackend,
+  { commands, pipelines, tensorMap, productPrecision }: StartedBackend,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   transposeA: boolean,
@@ -51,13 +53,27 @@ function product(
   const [across, down] = [Math.ceil(columns / productTile), Math.ceil(rows / productTile)];
   if (across * down < leastTiles || Math.max(across, down) > commands.device.limits.maxComputeWorkgroupsPerDimension)
     return undefined;
-  const key = `product ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
-  const kernel = pipelines.get(key, () => productProgram(transposeA, transposeB));
+  const buffers = { a: commands.bufferOf(a), b: commands.bufferOf(b) };
+  const largest =
+    productPrecision === 'f16' ? largestOf(commands, pipelines, buffers, rows * depth, depth * columns) : undefined;
+  const key = `product ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${largest ? ' f16' : ''}`;
+  const kernel = pipelines.get(key, () => productProgram(transposeA, transposeB, productPrecision));
   const made = commands.make([rows, columns]);
-  commands.run(pipelines, kernel, [rows, columns, depth], [across, down], {
-    a: commands.bufferOf(a),
-    b: commands.bufferOf(b),
-    c: made.buffer,
-  });
+  commands.run(pipelines, kernel, [rows, columns, depth], [across, down], { ...buffers, largest, c: made.buffer });
   return made.info;
+}
+
+/** Largest magnitude of each operand. */
+function largestOf(
+  commands: Commands,
+  pipelines: Pipelines,
+  operands: { readonly a: GPUBuffer; readonly b: GPUBuffer },
+  sizeA: number,
+  sizeB: number,
+): GPUBuffer {
+  const largest = commands.scratch(4);
+  commands.clear(largest);
+  const kernel = pipelines.get('largest', () => largestProgram);
+  commands.run(pipelines, kernel, [sizeA, sizeB], [largestGroups, 2], { ...operands, largest });
+  return largest;
 }

@@ -3,26 +3,38 @@ import type { Program } from '../pipelines.js';
 /** Rows and columns of the result that a workgroup makes. */
 export const productTile = 128;
 
+/** What operands are rounded to before they are multiplied. */
+export type ProductPrecision = 'f32' | 'f16';
+
 /**
  * C = A B, with A `[rows, inner]` or, transposed, `[inner, rows]`, and B `[inner, columns]` or `[columns, inner]`.
  *
  * 256 threads make 128 x 128 elements, each 8 x 8 in registers: two times two blocks of 4 x 4, half a tile apart, so that
  * neighbouring threads read neighbouring words. Eight values of the inner dimension lie in the workgroup's memory while the
  * next eight are fetched.
+ *
+ * f16: operands are brought to below 2^6 by a power of two of each matrix (see `largestProgram`), multiplied and added up over
+ * the eight values in half precision, and from there on in single precision. Eight products stay below 2^15.
  */
-export function productProgram(transposeA: boolean, transposeB: boolean): Program {
+export function productProgram(transposeA: boolean, transposeB: boolean, precision: ProductPrecision): Program {
+  const half = precision === 'f16';
+  const vector = `vec4<${precision}>`;
+  const parts = half ? 'parts' : 'sums';
   return {
+    enable: half ? ['f16'] : [],
     bindings: [
       { name: 'a', access: 'read' },
       { name: 'b', access: 'read' },
+      ...(half ? [{ name: 'largest', access: 'read', type: 'u32' } as const] : []),
       { name: 'c', access: 'read_write' },
     ],
     constants: ['rows', 'columns', 'inner'].map((name) => [name, 'u32']),
     body: `
-var<workgroup> tile_a: array<f32, ${8 * stride}>;
-var<workgroup> tile_b: array<f32, ${8 * stride}>;
-${fetchText('a', 'rows', !transposeA)}
-${fetchText('b', 'columns', transposeB)}
+var<workgroup> tile_a: array<${precision}, ${8 * stride}>;
+var<workgroup> tile_b: array<${precision}, ${8 * stride}>;
+${half ? exponentText : ''}
+${fetchText('a', 'rows', !transposeA, precision)}
+${fetchText('b', 'columns', transposeB, precision)}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -30,33 +42,37 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let column0 = group.x * 128u;
   let y = 4u * (thread / 16u);
   let x = 4u * (thread % 16u);
+${half ? '  let scale_a = power(-exponent_of(0u));\n  let scale_b = power(-exponent_of(1u));' : ''}
   var sums = array<vec4f, 16>();
   var next_a = fetch_a(thread, row0, 0u);
   var next_b = fetch_b(thread, column0, 0u);
   for (var k0 = 0u; k0 < at.inner; k0 += 8u) {
-    keep_a(thread, next_a);
-    keep_b(thread, next_b);
+    keep_a(thread, ${half ? 'vec4<f16>(scale_a * next_a)' : 'next_a'});
+    keep_b(thread, ${half ? 'vec4<f16>(scale_b * next_b)' : 'next_b'});
     workgroupBarrier();
     next_a = fetch_a(thread, row0, k0 + 8u);
     next_b = fetch_b(thread, column0, k0 + 8u);
+${half ? `    var parts = array<${vector}, 16>();` : ''}
     for (var k = 0u; k < 8u; k++) {
       let p = k * ${stride}u + y;
       let q = k * ${stride}u + x;
-      let b0 = vec4f(tile_b[q], tile_b[q + 1u], tile_b[q + 2u], tile_b[q + 3u]);
-      let b1 = vec4f(tile_b[q + 64u], tile_b[q + 65u], tile_b[q + 66u], tile_b[q + 67u]);
+      let b0 = ${vector}(tile_b[q], tile_b[q + 1u], tile_b[q + 2u], tile_b[q + 3u]);
+      let b1 = ${vector}(tile_b[q + 64u], tile_b[q + 65u], tile_b[q + 66u], tile_b[q + 67u]);
 ${[0, 1, 2, 3, 64, 65, 66, 67]
   .map(
-    (offset, i) => `      { let v = tile_a[p + ${offset}u]; sums[${2 * i}] += v * b0; sums[${2 * i + 1}] += v * b1; }`,
+    (offset, i) =>
+      `      { let v = tile_a[p + ${offset}u]; ${parts}[${2 * i}] += v * b0; ${parts}[${2 * i + 1}] += v * b1; }`,
   )
   .join('\n')}
     }
+${half ? Array.from({ length: 16 }, (_, i) => `    sums[${i}] += vec4f(parts[${i}]);`).join('\n') : ''}
     workgroupBarrier();
   }
   for (var i = 0u; i < 8u; i++) {
     let row = row0 + y + (i % 4u) + 64u * (i / 4u);
     if (row >= at.rows) { continue; }
     for (var half = 0u; half < 2u; half++) {
-      let sum = sums[2u * i + half];
+      let sum = ${half ? 'power(exponent_of(1u)) * (power(exponent_of(0u)) * sums[2u * i + half])' : 'sums[2u * i + half]'};
       for (var j = 0u; j < 4u; j++) {
         let column = column0 + x + 64u * half + j;
         if (column < at.columns) { c[row * at.columns + column] = sum[j]; }
@@ -67,6 +83,48 @@ ${[0, 1, 2, 3, 64, 65, 66, 67]
   };
 }
 
+/**
+ * `exponent_of(side)`: e with |x| 2^-e < 2^6 for all elements of an operand, by its largest; `power(e)`: 2^e. A matrix without
+ * a number in it counts as one of large numbers: what it has goes on into the product.
+ */
+const exponentText = `
+fn exponent_of(side: u32) -> i32 { return max(i32(largest[side] >> 23u) - 132, -126); }
+fn power(exponent: i32) -> f32 { return bitcast<f32>(u32(exponent + 127) << 23u); }`;
+
+export const largestThreads = 256;
+/** Workgroups for each operand. */
+export const largestGroups = 64;
+
+/** The largest magnitude of `a`, then of `b`, as the bits of its float, which are ordered as the floats are. Starts from zeros. */
+export const largestProgram: Program = {
+  bindings: [
+    { name: 'a', access: 'read' },
+    { name: 'b', access: 'read' },
+    { name: 'largest', access: 'read_write', type: 'atomic<u32>' },
+  ],
+  constants: [
+    ['size_a', 'u32'],
+    ['size_b', 'u32'],
+  ],
+  body: `
+var<workgroup> most: atomic<u32>;
+
+@compute @workgroup_size(${largestThreads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let start = group.x * ${largestThreads}u + thread;
+  let stride = ${largestThreads * largestGroups}u;
+  var own = 0u;
+  if (group.y == 0u) {
+    for (var i = start; i < at.size_a; i += stride) { own = max(own, bitcast<u32>(a[i]) & 0x7fffffffu); }
+  } else {
+    for (var i = start; i < at.size_b; i += stride) { own = max(own, bitcast<u32>(b[i]) & 0x7fffffffu); }
+  }
+  atomicMax(&most, own);
+  workgroupBarrier();
+  if (thread == 0u) { atomicMax(&largest[group.y], atomicLoad(&most)); }
+}`,
+};
+
 /** A row of the tile: 128 elements, and four that keep the threads that store apart. */
 const stride = 132;
 
@@ -75,7 +133,7 @@ const stride = 132;
  *
  * @param innerLast whether the inner dimension is the one whose neighbours lie side by side
  */
-function fetchText(name: string, outer: string, innerLast: boolean): string {
+function fetchText(name: string, outer: string, innerLast: boolean, precision: ProductPrecision): string {
   if (innerLast)
     return `
 fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
@@ -89,7 +147,7 @@ fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
   return part;
 }
 
-fn keep_${name}(thread: u32, part: vec4f) {
+fn keep_${name}(thread: u32, part: vec4<${precision}>) {
   let p = 4u * (thread % 2u) * ${stride}u + thread / 2u;
   for (var i = 0u; i < 4u; i++) { tile_${name}[p + i * ${stride}u] = part[i]; }
 }`;
@@ -105,7 +163,7 @@ fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
   return part;
 }
 
-fn keep_${name}(thread: u32, part: vec4f) {
+fn keep_${name}(thread: u32, part: vec4<${precision}>) {
   let p = thread / 32u * ${stride}u + 4u * (thread % 32u);
   for (var i = 0u; i < 4u; i++) { tile_${name}[p + i] = part[i]; }
 }`;
