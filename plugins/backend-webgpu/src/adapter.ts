@@ -151,8 +151,7 @@ async function nameFlag(
 ): Promise<{ readonly flags: readonly string[] } | NoAdapter> {
   if (wanted === null) return { flags: [] };
   const names = await adapterNames(dawn, flags);
-  const list = names.length === 0 ? 'there is none' : names.map((name, i) => `${i}: ${name}`).join(', ');
-  const remedy = `adapters here: ${list}`;
+  const remedy = `adapters here: ${names.length === 0 ? 'there is none' : listed(names)}`;
   if (typeof wanted === 'string') {
     const name = names.find((name) => name.toLowerCase().includes(wanted.toLowerCase()));
     if (name === undefined) return { reason: `no adapter has "${wanted}" in its name`, remedy };
@@ -162,8 +161,31 @@ async function nameFlag(
   if (name === undefined) return { reason: `there is no adapter ${wanted}`, remedy };
   // Dawn takes the first whose name contains the one given.
   if (names.findIndex((other) => other.includes(name)) !== wanted)
-    return { reason: `adapter ${wanted} cannot be told from another of its name`, remedy };
+    return {
+      reason: `adapter ${wanted} cannot be told from another of its name`,
+      remedy: `${remedy}; Dawn takes the first: hide it from the process to have the other`,
+    };
   return { flags: [`adapter=${name}`] };
+}
+
+function listed(names: readonly string[]): string {
+  return names.map((name, i) => `${i}: ${name}`).join(', ');
+}
+
+/** All adapters with their places, where there may be more than one; otherwise ''. */
+export async function listAdapters(): Promise<string> {
+  if (!severalMayExist()) return '';
+  const names = await adapterNames(await import('webgpu'), extraFlags());
+  return names.length > 1 ? listed(names) : '';
+}
+
+/** A look at device files: to ask Dawn takes longer. */
+function severalMayExist(): boolean {
+  if (process.platform !== 'linux') return true;
+  if ((process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES ?? '').includes(':')) return true;
+  const count = (folder: string, pattern: RegExp) =>
+    existsSync(folder) ? readdirSync(folder).filter((name) => pattern.test(name)).length : 0;
+  return count('/dev', /^nvidia\d+$/) > 1 || count('/dev/dri', /^renderD/) > 1;
 }
 
 async function adapterNames(dawn: typeof import('webgpu'), flags: readonly string[]): Promise<string[]> {

@@ -8,7 +8,15 @@ import {
   startBackend,
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
-import { type AdapterChoice, extraFlags, type FoundAdapter, findAdapter, isNull, type NoAdapter } from './adapter.js';
+import {
+  type AdapterChoice,
+  extraFlags,
+  type FoundAdapter,
+  findAdapter,
+  isNull,
+  listAdapters,
+  type NoAdapter,
+} from './adapter.js';
 import { createFusedKernels } from './fused/index.js';
 import { createBackend, type StartedBackend } from './tfjs-backend.js';
 import type { ProductPrecision } from './wgsl/matmul.js';
@@ -31,7 +39,8 @@ class WebGpu implements Backend {
     const { emulated } = found;
     const asked = this.options.powerPreference === 'low-power' ? ' (low power preferred)' : '';
     const halves = this.options.matmul === 'f16' ? ', matrix products of f16' : '';
-    const detail = `${found.detail}${asked}${halves}`;
+    const list = await listAdapters();
+    const detail = `${found.detail}${asked}${halves}${list && `; adapters: ${list}`}`;
     return emulated
       ? { available: true, emulated, detail: `${detail}; no GPU but software in its place, for tests` }
       : { available: true, detail };
