@@ -12,10 +12,13 @@ import type { PlannedPreset, RowSettings } from './rows.js';
  * Errors: RNNX_RUN_UNWRITABLE.
  */
 export async function beginArguments(
-  { id, folder, planned, seed }: Job,
+  { id, folder, planned, seed, reportEvery }: Job,
   { out, backend, epochs }: Pick<RowSettings, 'backend' | 'epochs'> & { readonly out: string },
 ): Promise<readonly string[]> {
-  const end = ['--seed', String(seed), '--out', folder];
+  const end = [
+    ...(reportEvery === undefined ? [] : ['--set', `training.reportEvery=${reportEvery}`]),
+    ...['--seed', String(seed), '--out', folder],
+  ];
   if (isOurs(planned.preset)) return ['run', ...presetArguments(planned, { backend, epochs }), ...end];
   const file = join(out, 'configs', `${id}.json`);
   await makeFolder(join(out, 'configs'));

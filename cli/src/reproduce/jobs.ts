@@ -17,6 +17,10 @@ export interface Job {
   readonly seed: number;
   /** Expected seconds of the whole; `null` where it could not be estimated. */
   readonly expected: number | null;
+  /** Memory that its process should need; `null` where it could not be estimated. */
+  readonly bytes: number | null;
+  /** Steps between two reports, where the preset's are too far apart to tell how it comes on. */
+  readonly reportEvery?: number;
 }
 
 export type JobEnd = 'finished' | 'failed' | 'stopped' | 'out of time';
@@ -25,6 +29,8 @@ export type JobEnd = 'finished' | 'failed' | 'stopped' | 'out of time';
 export interface JobWatcher {
   /** A process works on the job, the first or one that takes its place. */
   started(job: Job, pid: number): void;
+  /** A process could begin, but the job needs more memory than those that run leave; both in bytes. Told once a job. */
+  waits(job: Job, needed: number, free: number): void;
   event(job: Job, event: ExperimentEvent): void;
   ended(job: Job, end: JobEnd, message: string): void;
 }
@@ -33,6 +39,8 @@ export interface JobSettings {
   readonly state: StateFile;
   /** Children at a time. */
   readonly parallel: number;
+  /** Bytes that all children together may need; a job alone may always run. */
+  readonly memory: number;
   /** Asks every child for a checkpoint and a clean end. */
   readonly signal: AbortSignal;
   /** Seconds that one job may take, all sessions together. */
@@ -46,16 +54,34 @@ export interface JobSettings {
   readonly watcher: JobWatcher;
 }
 
-/** Runs jobs in their order, several at a time, each in a process of its own. Errors: RNNX_RUN_UNWRITABLE. */
+/**
+ * Runs jobs in their order, several at a time, each in a process of its own; one for which the others leave too little memory
+ * waits, and a later one that fits goes first.
+ *
+ * Errors: RNNX_RUN_UNWRITABLE.
+ */
 export async function runJobs(jobs: readonly Job[], settings: JobSettings): Promise<void> {
+  const { parallel, memory, signal, watcher } = settings;
   const waiting = [...jobs];
-  const work = async () => {
-    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      if (settings.signal.aborted) return;
-      await runJob(job, settings);
+  const running = new Map<Job, Promise<void>>();
+  const told = new Set<Job>();
+  while (true) {
+    while (!signal.aborted && waiting.length > 0 && running.size < parallel) {
+      const free = memory - [...running.keys()].reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
+      const fitting = running.size === 0 ? 0 : waiting.findIndex(({ bytes }) => (bytes ?? 0) <= free);
+      for (const job of waiting.slice(0, fitting < 0 ? 1 : fitting))
+        if (!told.has(job)) {
+          told.add(job);
+          watcher.waits(job, job.bytes ?? 0, free);
+        }
+      const [job] = fitting < 0 ? [] : waiting.splice(fitting, 1);
+      if (job === undefined) break;
+      const work = runJob(job, settings).finally(() => running.delete(job));
+      running.set(job, work);
     }
-  };
-  await Promise.all(Array.from({ length: settings.parallel }, work));
+    if (running.size === 0) return;
+    await Promise.race(running.values());
+  }
 }
 
 /** Whether every run of a job has its result. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type ExperimentConfig, isPlainObject, RnnxError } from '@rnnx/core';
 import { trackingSeconds } from '../estimate/trial.js';
 import { type Estimate, estimateRun, type RunSize, scaledEstimate, sizeOf } from '../estimate.js';
@@ -5,6 +6,7 @@ import type { Host } from '../host.js';
 import { sorted } from '../report/config-hash.js';
 import { describeEstimate } from '../terminal/estimate.js';
 import { createModel } from '../train-run.js';
+import type { TableProgress } from './progress.js';
 import type { PlannedPreset, PlannedRow } from './rows.js';
 
 /** What rows will take, or why they cannot run here; by name of the preset. */
@@ -35,29 +37,31 @@ export async function lookAhead(
   host: Host,
   planned: readonly PlannedPreset[],
   signal: AbortSignal,
-  say: (line: string) => void,
+  told: Pick<TableProgress, 'line' | 'looking'>,
   seconds = measuringSeconds,
 ): Promise<Outlook> {
   const estimates = new Map<string, Estimate>();
   const problems = new Map<string, string>();
   const known: Known = { byCost: new Map(), measured: [], until: performance.now() + 1000 * seconds };
   let first: unknown;
-  for (const each of planned) {
+  for (const [i, each] of planned.entries()) {
     if (signal.aborted) break;
     const { name } = each.preset;
+    told.looking(name, i + 1, planned.length);
+    await setImmediate(); // so that it is shown, and a signal is seen
     try {
       const estimate = await estimatePreset(host, each, known);
       estimates.set(name, estimate);
-      say(`${name}  ${describeEstimate(estimate)}`);
+      told.line(`${name}  ${describeEstimate(estimate)}`);
     } catch (error) {
       if (!(error instanceof RnnxError)) {
         // Whatever it is, the row's own process will meet it and cost only itself.
-        say(`${name}  no estimate: ${String(error).split('\n')[0]}`);
+        told.line(`${name}  no estimate: ${String(error).split('\n')[0]}`);
         continue;
       }
       first ??= error;
       problems.set(name, inOneLine(error));
-      say(`${name}  cannot run: ${inOneLine(error)}`);
+      told.line(`${name}  cannot run: ${inOneLine(error)}`);
     }
   }
   if (planned.length > 0 && problems.size === planned.length) throw first;

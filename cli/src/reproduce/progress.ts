@@ -1,100 +1,165 @@
 import { createLogUpdate } from 'log-update';
 import colors from 'picocolors';
 import type { ExperimentEvent, StartEvent } from '../events.js';
-import { count, duration, number } from '../terminal/format.js';
+import { bytes, count, duration, number } from '../terminal/format.js';
 import type { Job, JobEnd, JobWatcher } from './jobs.js';
+import { Pace } from './pace.js';
 
 type StepEvent = Extract<ExperimentEvent, { type: 'step' }>;
 
 /** Shows how a whole table comes on; everything goes to standard error. */
 export interface TableProgress extends JobWatcher {
   line(text: string): void;
-  /** Tells what is ahead: jobs that will run, and expected seconds. */
-  plan(jobs: readonly Job[], parallel: number): void;
+  /** A row is being looked at before anything starts: the `index`th of `all`. */
+  looking(name: string, index: number, all: number): void;
+  /** Tells what is ahead: jobs that will run, so many at a time, each for `limit` seconds at most. */
+  plan(jobs: readonly Job[], parallel: number, limit?: number): void;
   stop(): void;
 }
 
 interface Running {
-  readonly began: number;
+  readonly job: Job;
+  /** Runs of the job that have their result: one for each variant. */
+  done: number;
   run?: StartEvent;
   step?: StepEvent;
   epoch?: number;
   valid?: string;
+  scoring?: string;
 }
 
-/** Live lines on a terminal; elsewhere a line for what happens, and one for the whole every so often. */
+/** Seconds after which a terminal shows the time anew. */
+const tickSeconds = 1;
+
+/**
+ * Live lines on a terminal, renewed every second; elsewhere a line for what happens, and one for the whole every so often,
+ * whether or not anything has happened.
+ */
 export function createTableProgress(stream: NodeJS.WriteStream, secondsBetweenLines = 30): TableProgress {
-  return stream.isTTY ? new LiveTable(stream) : new PlainTable(stream, secondsBetweenLines * 1000);
+  return stream.isTTY ? new LiveTable(stream) : new PlainTable(stream, secondsBetweenLines);
 }
 
 abstract class Table implements TableProgress {
-  readonly #running = new Map<string, { readonly job: Job; readonly state: Running }>();
-  readonly #left = new Map<string, number>();
+  readonly #running = new Map<string, Running>();
+  readonly #pace = new Pace();
+  readonly #began = performance.now();
+  readonly #timer: NodeJS.Timeout;
+  #looking: string | undefined;
+  #planned = false;
   #all = 0;
   #done = 0;
   #failed = 0;
-  #parallel = 1;
+
+  constructor(seconds: number) {
+    this.#timer = setInterval(() => this.tick(this.lines()), seconds * 1000);
+    this.#timer.unref();
+  }
 
   abstract line(text: string): void;
-  protected abstract transient(lines: readonly string[]): void;
-  abstract stop(): void;
+  /** Time has passed. */
+  protected abstract tick(lines: readonly string[]): void;
+  /** Something has happened that is shown where that costs no line. */
+  protected abstract changed(lines: readonly string[]): void;
 
-  plan(jobs: readonly Job[], parallel: number): void {
+  looking(name: string, index: number, all: number): void {
+    this.#looking = `looking at row ${index} of ${all}: ${name}`;
+    this.changed(this.lines());
+  }
+
+  plan(jobs: readonly Job[], parallel: number, limit?: number): void {
+    this.#planned = true;
+    this.#looking = undefined;
     this.#all = jobs.length;
-    this.#parallel = parallel;
-    for (const { id, expected } of jobs) this.#left.set(id, expected ?? 0);
+    this.#pace.plan(jobs, parallel, limit);
   }
 
   started(job: Job): void {
     const again = this.#running.has(job.id);
-    this.#running.set(job.id, { job, state: { began: performance.now() } });
+    this.#running.set(job.id, { job, done: 0 });
+    this.#pace.started(job.id);
     this.line(`${nameOf(job)}  ${again ? 'was killed; goes on' : 'starts'}`);
   }
 
+  waits(job: Job, needed: number, free: number): void {
+    this.line(
+      `${nameOf(job)}  waits for memory: about ${bytes(needed)}, ${bytes(Math.max(0, free))} left by the others`,
+    );
+  }
+
   event(job: Job, event: ExperimentEvent): void {
-    const state = this.#running.get(job.id)?.state;
+    const state = this.#running.get(job.id);
     if (state === undefined) return;
-    if (event.type === 'start') state.run = event;
-    if (event.type === 'step') state.step = event;
-    if (event.type === 'epoch') Object.assign(state, { epoch: event.epoch, valid: number(event.valid.metric) });
-    if (event.type === 'step' || event.type === 'epoch') this.transient(this.#lines());
+    switch (event.type) {
+      case 'start':
+        this.#running.set(job.id, { job, done: state.done, run: event });
+        this.#pace.progressed(job.id, shareOf(this.#running.get(job.id)!));
+        break;
+      case 'step':
+        state.step = event;
+        this.#pace.progressed(job.id, shareOf(state));
+        break;
+      case 'epoch':
+        Object.assign(state, { epoch: event.epoch, valid: number(event.valid.metric) });
+        this.#pace.progressed(job.id, shareOf(state));
+        break;
+      case 'scoring':
+        state.scoring = event.split;
+        break;
+      case 'result':
+        state.done++;
+        break;
+    }
+    this.changed(this.lines());
   }
 
   ended(job: Job, end: JobEnd, message: string): void {
     this.#running.delete(job.id);
-    this.#left.delete(job.id);
+    this.#pace.ended(job.id, end === 'finished' || end === 'out of time');
     if (end !== 'stopped') this.#done++;
     if (end === 'failed') this.#failed++;
     const shown = end === 'failed' ? colors.red(end) : end;
     this.line(`${nameOf(job)}  ${shown}${message === '' ? '' : `: ${message.split('\n').slice(0, 4).join(' ')}`}`);
-    this.transient(this.#lines());
+    this.changed(this.lines());
   }
 
-  #lines(): readonly string[] {
-    const rows = [...this.#running.values()].map(({ job, state }) => `${nameOf(job)}  ${describe(state)}`);
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  protected lines(): readonly string[] {
+    if (!this.#planned) return this.#looking === undefined ? [] : [this.#looking];
     const failed = this.#failed > 0 ? `, ${this.#failed} failed` : '';
-    const seconds = [...this.#left].reduce((sum, [id, expected]) => sum + expected * (1 - this.#share(id)), 0);
-    const left = seconds > 0 ? `  about ${duration(seconds / this.#parallel)} left` : '';
-    return [`${this.#done} of ${this.#all} runs done${failed}${left}`, ...rows];
-  }
-
-  /** Part of a running job that is behind it. */
-  #share(id: string): number {
-    const { step, run, epoch = 0 } = this.#running.get(id)?.state ?? {};
-    if (run === undefined) return 0;
-    const within = step === undefined ? 0 : step.epoch - 1 + step.step / step.stepsPerEpoch;
-    return Math.min(1, Math.max(epoch, within) / run.epochs);
+    const elapsed = duration((performance.now() - this.#began) / 1000);
+    const head = `${this.#done} of ${this.#all} runs done${failed}  ${elapsed} so far${remaining(this.#pace.total())}`;
+    const rows = [...this.#running.values()].map((state) => {
+      const time = duration(this.#pace.elapsed(state.job.id));
+      return `${nameOf(state.job)}  ${time}  ${describe(state)}${remaining(this.#pace.left(state.job.id))}`;
+    });
+    return [head, ...rows];
   }
 }
 
 const nameOf = ({ planned, seed }: Job) => colors.cyan(`${planned.preset.name} seed ${seed}`);
 
-function describe({ began, run, step, epoch, valid }: Running): string {
-  if (step === undefined && epoch !== undefined) return `epoch ${epoch}/${run?.epochs ?? '?'}  valid ${valid}`;
-  if (step === undefined) return `${duration((performance.now() - began) / 1000)}  preparing`;
+const remaining = (seconds: number | undefined) => (seconds === undefined ? '' : `  about ${duration(seconds)} left`);
+
+/** Part of a job that is behind it. */
+function shareOf({ job, done, run, step, epoch = run?.resumedAt?.epoch ?? 0 }: Running): number {
+  if (run === undefined) return 0;
+  const within = step === undefined ? 0 : step.epoch - 1 + step.step / step.stepsPerEpoch;
+  return Math.min(1, (done + Math.min(1, Math.max(epoch, within) / run.epochs)) / job.planned.rows.length);
+}
+
+function describe({ run, step, epoch, valid, scoring }: Running): string {
+  if (run === undefined) return 'loading data';
+  if (scoring !== undefined) return `scoring ${scoring}`;
+  const { epochs, resumedAt } = run;
+  const known = valid === undefined ? [] : [`valid ${valid}`];
+  if (step === undefined) return [`epoch ${epoch ?? `${(resumedAt?.epoch ?? 0) + 1}`}/${epochs}`, ...known].join('  ');
+  // Short epochs end without a report of a step.
+  if (epoch !== undefined && epoch >= step.epoch) return [`epoch ${epoch}/${epochs}`, ...known].join('  ');
   const percent = Math.floor((100 * step.step) / step.stepsPerEpoch);
-  const parts = [`epoch ${step.epoch}/${run?.epochs ?? '?'}  ${percent} %`, `loss ${number(step.loss)}`];
-  if (valid !== undefined) parts.push(`valid ${valid}`);
+  const parts = [`epoch ${step.epoch}/${epochs}  ${percent} %`, `loss ${number(step.loss)}`, ...known];
   return [...parts, `${count(step.tokensPerSecond)} tokens/s`].join('  ');
 }
 
@@ -102,7 +167,7 @@ class LiveTable extends Table {
   readonly #update;
 
   constructor(stream: NodeJS.WriteStream) {
-    super();
+    super(tickSeconds);
     this.#update = createLogUpdate(stream);
   }
 
@@ -110,11 +175,16 @@ class LiveTable extends Table {
     this.#update.persist(text);
   }
 
-  protected transient(lines: readonly string[]): void {
+  protected changed(lines: readonly string[]): void {
     this.#update(lines.join('\n'));
   }
 
-  stop(): void {
+  protected tick(lines: readonly string[]): void {
+    this.changed(lines);
+  }
+
+  override stop(): void {
+    super.stop();
     this.#update.clear();
     this.#update.done();
   }
@@ -122,25 +192,19 @@ class LiveTable extends Table {
 
 class PlainTable extends Table {
   readonly #stream: NodeJS.WriteStream;
-  readonly #interval: number;
-  #last = performance.now();
 
-  constructor(stream: NodeJS.WriteStream, interval: number) {
-    super();
+  constructor(stream: NodeJS.WriteStream, seconds: number) {
+    super(seconds);
     this.#stream = stream;
-    this.#interval = interval;
   }
 
   line(text: string): void {
     this.#stream.write(`${text}\n`);
   }
 
-  protected transient(lines: readonly string[]): void {
-    const now = performance.now();
-    if (now - this.#last < this.#interval) return;
-    this.#last = now;
-    this.line(lines.join('  |  '));
-  }
+  protected changed(): void {}
 
-  stop(): void {}
+  protected tick(lines: readonly string[]): void {
+    if (lines.length > 0) this.line(lines.join('  |  '));
+  }
 }

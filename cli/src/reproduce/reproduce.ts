@@ -1,12 +1,13 @@
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import { presets as allPresets, type Preset } from '@rnnx/presets';
+import { availableMemory, type Estimate } from '../estimate.js';
 import { Host, type HostOptions } from '../host.js';
 import type { Report } from '../report/report.js';
 import { writeReport } from '../report/write.js';
 import { makeFolder } from '../run-folder/files.js';
 import { lockFolder } from '../run-folder/lock.js';
-import { duration } from '../terminal/format.js';
+import { bytes, duration } from '../terminal/format.js';
 import { beginArguments, dataArguments } from './arguments.js';
 import { isFinished, type Job, runJobs } from './jobs.js';
 import { lookAhead, type Outlook } from './look-ahead.js';
@@ -86,14 +87,15 @@ async function reproducePresets(
   let problems: Problems;
   try {
     const unfinished = await select(planned, async (each) => !(await isDone(each, options)));
-    const outlook = await lookAhead(host, unfinished, ending, (line) => progress.line(line));
+    const outlook = await withEnvironment(childThreads(parallel), () => lookAhead(host, unfinished, ending, progress));
     problems = outlook.problems;
     const jobs = await plannedJobs(planned, outlook, options);
     announce(jobs, planned, problems, options, progress);
-    progress.plan(jobs, parallel);
+    progress.plan(jobs, parallel, options.rowBudget);
     await runJobs(jobs, {
       state,
       parallel,
+      memory: memoryForChildren(),
       signal: ending,
       limit: options.rowBudget,
       env: childThreads(parallel),
@@ -144,9 +146,27 @@ async function plannedJobs(
         planned: each,
         seed,
         expected: estimates.get(each.preset.name)?.seconds ?? null,
+        bytes: estimates.get(each.preset.name)?.bytes ?? null,
+        ...reports(each, estimates.get(each.preset.name)),
       });
     }
   return jobs;
+}
+
+/** Longest that a running row should say nothing. */
+const silentSeconds = 10;
+
+/** More frequent reports of steps where they would be too far apart; they decide nothing else. */
+function reports({ rows }: PlannedPreset, estimate: Estimate | undefined): { readonly reportEvery?: number } {
+  if (estimate === undefined) return {};
+  const { batchSize, bptt, reportEvery } = rows[0]!.planned.config.training;
+  const often = Math.max(1, Math.floor((silentSeconds * estimate.tokensPerSecond) / (batchSize * bptt)));
+  return often < reportEvery ? { reportEvery: often } : {};
+}
+
+/** What the machine leaves to child processes beside this one. */
+function memoryForChildren(): number {
+  return availableMemory() - process.memoryUsage().rss;
 }
 
 function announce(
@@ -164,6 +184,23 @@ function announce(
     `${all} runs: ${all - impossible - jobs.length} done before, ${jobs.length} to do` +
       `${impossible > 0 ? `, ${impossible} that cannot run here` : ''}${jobs.length > 0 ? `; about ${duration(seconds)}` : ''}`,
   );
+  const largest = jobs.map(({ bytes: needed }) => needed ?? 0).sort((a, b) => b - a);
+  const together = largest.slice(0, parallel).reduce((sum, needed) => sum + needed, 0);
+  const memory = memoryForChildren();
+  if (parallel > 1 && together > memory)
+    progress.line(
+      `${parallel} at a time may need ${bytes(together)} of memory, and there are ${bytes(memory)}: rows that do not fit beside others wait`,
+    );
+}
+
+/** Does something under other environment variables, none of which is set before. */
+async function withEnvironment<T>(variables: Readonly<Record<string, string>>, work: () => Promise<T>): Promise<T> {
+  Object.assign(process.env, variables);
+  try {
+    return await work();
+  } finally {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  }
 }
 
 /** Children share the cores, unless the environment decides. */

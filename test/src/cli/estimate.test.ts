@@ -12,7 +12,7 @@ import { planPreset } from '../../../cli/dist/reproduce/rows.js';
 import { onBackend } from '../support/backend.js';
 import { load } from '../support/datasets.js';
 import { failureOf } from './helpers.js';
-import { tinyPreset } from './reproduce/tiny-paper.js';
+import { Diary, tinyPreset } from './reproduce/tiny-paper.js';
 
 const registry = new PluginRegistry([...cells, ...datasets]);
 const grammar = { name: 'grammar', trainTokens: 1200, validTokens: 300, testTokens: 300 };
@@ -120,12 +120,12 @@ describe('the estimate of a run', () => {
     ];
     const planned = presets.map((preset) => planPreset(host, preset, { seeds: 1 }));
     const { signal } = new AbortController();
-    const { estimates } = await lookAhead(host, planned, signal, () => {}, 0);
+    const { estimates } = await lookAhead(host, planned, signal, new Diary(), 0);
     const [plain, wide, noisy, noisier] = presets.map(({ name }) => estimates.get(name)!);
     expect(noisier).to.deep.equal(noisy);
     expect(noisy!.seconds).not.to.equal(plain!.seconds);
     expect(wide!.tokensPerSecond * wide!.seconds).to.be.closeTo(plain!.tokensPerSecond * plain!.seconds, 1e-6);
-    const measured = await lookAhead(host, planned, signal, () => {}, 60);
+    const measured = await lookAhead(host, planned, signal, new Diary(), 60);
     const [a, b] = ['plain', 'wide'].map((name) => measured.estimates.get(name)!);
     expect(b!.tokensPerSecond * b!.seconds).not.to.be.closeTo(a!.tokensPerSecond * a!.seconds, 1e-6);
   });

@@ -40,8 +40,13 @@ export class Diary implements TableProgress {
     this.lines.push(text);
   }
 
+  looking(): void {}
   plan(): void {}
   stop(): void {}
+
+  waits(job: Job): void {
+    this.lines.push(`${nameOf(job)} waits`);
+  }
 
   started(job: Job, pid: number): void {
     this.started_.push(nameOf(job));
