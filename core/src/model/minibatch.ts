@@ -14,7 +14,7 @@ export interface Minibatch extends Extent {
   readonly kind?: 'steps';
   /** Tokens `[T·B]` or frames `[T·B·D]`, time-major. */
   readonly inputs: Int32Array | Float32Array;
-  /** Same form as the inputs. */
+  /** Same form as the inputs; some value where the mask is 0. May share the inputs' memory. */
   readonly targets: Int32Array | Float32Array;
   /** `[T·B]`: 1 counts, 0 is padding; `null` counts all. */
   readonly mask: Float32Array | null;

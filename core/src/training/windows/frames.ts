@@ -50,21 +50,25 @@ function sequenceWindows(
       const { group, from, longest } = places[index]!;
       const steps = Math.min(options.bptt, longest - from);
       const batch = group.length;
-      const inputs = new Float32Array(steps * batch * size);
-      const targets = new Float32Array(steps * batch * size);
+      const row = batch * size;
+      // Padding steps ahead of each sequence.
+      const padding = group.map((n) => (split.padding === 'front' ? longest - lengths[n]! : 0));
+      // A step's target is the next one's input: one array for both, unless a sequence ends before the window does.
+      const together = group.every((n, b) => padding[b]! + lengths[n]! - from >= steps);
+      const frames = new Float32Array((steps + 1) * row);
+      const inputs = frames.subarray(0, steps * row);
+      const targets = together ? frames.subarray(row) : new Float32Array(steps * row);
       const mask = new Float32Array(steps * batch);
       let count = 0;
       group.forEach((n, b) => {
-        const frames = split.sequences[n]!;
-        const before = split.padding === 'front' ? longest - lengths[n]! : 0; // padding steps ahead of the sequence
-        const end = Math.min(steps, before + lengths[n]! - from);
-        for (let t = Math.max(0, before - from); t < end; t++) {
-          const frame = (from + t - before) * size;
-          inputs.set(frames.subarray(frame, frame + size), (t * batch + b) * size);
-          targets.set(frames.subarray(frame + size, frame + 2 * size), (t * batch + b) * size);
-          mask[t * batch + b] = 1;
-          count++;
-        }
+        const sequence = split.sequences[n]!;
+        const begin = Math.max(0, padding[b]! - from);
+        const end = Math.min(steps, padding[b]! + lengths[n]! - from);
+        const first = (from + begin - padding[b]!) * size;
+        copyFrames(sequence, first, end - begin + (together ? 1 : 0), size, frames, begin * row + b * size, row);
+        if (!together) copyFrames(sequence, first + size, end - begin, size, targets, begin * row + b * size, row);
+        for (let t = begin; t < end; t++) mask[t * batch + b] = 1;
+        count += Math.max(0, end - begin);
       });
       return {
         batch: {
@@ -80,6 +84,20 @@ function sequenceWindows(
       };
     },
   };
+}
+
+/** Frames of one sequence to places `stride` apart. Plain loops: a frame is too short for `set` and `subarray` to pay. */
+function copyFrames(
+  from: Float32Array,
+  first: number,
+  count: number,
+  size: number,
+  to: Float32Array,
+  place: number,
+  stride: number,
+): void {
+  for (let t = 0; t < count; t++)
+    for (let i = 0; i < size; i++) to[place + t * stride + i] = from[first + t * size + i]!;
 }
 
 function predictionsPerSequence(
