@@ -28,7 +28,7 @@ inline void parallel_for(int64_t n, int64_t grain, const F& fn) {
 
 /// Memory of the calling thread, 64-byte aligned, at least `floats` long; contents undefined. Each slot keeps its largest
 /// size until the thread ends, and a second call for a slot invalidates the first.
-enum class Scratch { gemm_a, gemm_b, loss, loss_panels, sequence, sequence_two, stepped, count };
+enum class Scratch { gemm_a, gemm_b, loss, loss_panels, sequence, sequence_two, sequence_rows, stepped, count };
 float* scratch(Scratch slot, int64_t floats);
 
 }  // namespace rnnx

@@ -48,7 +48,8 @@ class Packed {
   int64_t work(int64_t M) const { return parts_ * aligned(packed_a_floats(M, K_)); }
 
   /// Part p of C = A · weight of step t for some panels, with A at A + p * step; then calls then(begin, end) with the
-  /// columns that are ready, of each part. One parallel loop does both, so that a step costs one fork.
+  /// columns that are ready, of each part. One parallel loop does both, so that a step costs one fork. `work` belongs to
+  /// the caller's thread.
   template <class Then>
   void multiply(int64_t t, int64_t M, const float* A, int64_t step, int64_t lda, float* C, int64_t ldc, float* work,
                 const Then& then) const {
@@ -88,11 +89,48 @@ void over_columns(int64_t columns, const F& f) {
   });
 }
 
+/// Floats of recurrent weights up to which each thread had better go through all of them for its own examples.
+constexpr int64_t near_weights = 1 << 18;
+/// Fewest examples worth a pass over the weights.
+constexpr int64_t fewest_rows = 5;
+
+/// Examples that a thread takes through all steps, so that threads meet once a sequence: at each step they would wait for
+/// one another and read what the other's cache holds. The whole batch where the columns of each step are shared out instead:
+/// where weights are large or differ from step to step, or threads would get too few examples or too unequal parts.
+int64_t rows_together(const Sequence& s) {
+  const int64_t threads = thread_count();
+  const int64_t rows = (s.batch + threads - 1) / threads;
+  const bool fits = sequence_gates(s.cell) * s.units * s.units <= near_weights && rows >= fewest_rows &&
+                    8 * rows * threads <= 9 * s.batch;
+  const bool stepped = perturbed(s, SequenceSite::weights) || perturbed(s, SequenceSite::candidate_weights);
+  return fits && !stepped ? rows : s.batch;
+}
+
+/// Whether examples add to the same gradient.
+bool shared_gradients(const Sequence& s) {
+  const auto shared = [](const Chain& chain) {
+    return std::any_of(chain.items, chain.items + chain.count,
+                       [](const Perturbation& p) { return p.gradient != nullptr && p.gradient_strides.row == 0; });
+  };
+  return std::any_of(s.chains, s.chains + static_cast<int>(SequenceSite::weights), shared) ||
+         std::any_of(s.operand_chains, s.operand_chains + 4, shared);
+}
+
+/// Calls f(first, last) for all examples, `rows` at a time.
+template <class F>
+void over_examples(int64_t batch, int64_t rows, const F& f) {
+  // Not a parallel loop of one piece: the steps' own loops are to be parallel then.
+  if (rows >= batch) return f(int64_t{0}, batch);
+  parallel_for((batch + rows - 1) / rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; part++) f(part * rows, std::min(batch, (part + 1) * rows));
+  });
+}
+
 /// The gradient of the initial h, once all steps are done.
-void first_state(const SequenceBackward& pass, int64_t begin, int64_t end) {
-  const Sequence& s = pass.sequence;
-  for (int64_t b = 0; b < s.batch; b++)
-    for (int64_t j = b * s.units + begin; j < b * s.units + end; j++)
+void first_state(const SequenceBackward& pass, const Area& area) {
+  const int64_t H = pass.sequence.units;
+  for (int64_t b = area.first; b < area.last; b++)
+    for (int64_t j = b * H + area.begin; j < b * H + area.end; j++)
       pass.d_initial_hidden[j] = pass.d_operand[j] + pass.d_previous[j];
 }
 
@@ -164,26 +202,31 @@ void sequence_forward(const SequenceForward& pass) {
   const Packed recurrent(recurrent_matrix(s), false, reset_before ? 2 : gates);
   const Packed candidate(candidate_matrix(s), false, reset_before ? 1 : 0);
   const int64_t operand_step = s.operands == 1 ? 0 : layout.slots * state;
-  float* const work = scratch(Scratch::sequence, recurrent.work(s.batch));
-
   std::memcpy(pass.memory + layout.hidden, pass.initial_hidden, state_bytes);
   if (layout.cell >= 0) std::memcpy(pass.memory + layout.cell, pass.initial_cell, state_bytes);
-  if (layout.operand >= 0)
-    over_columns(H, [&](int64_t begin, int64_t end) { RNNX_TABLE(operand_steps).forward(pass, 0, begin, end); });
   const bool split = layout.sums >= 0;
   const int64_t columns = split ? gates * H : layout.gate_columns;
-  for (int64_t t = 0; t < s.steps; t++) {
-    const int64_t slot = step_slot(layout, t);
-    const float* operand =
-        pass.memory + (layout.operand >= 0 ? layout.operand + slot * state
-                                           : layout.hidden + state_slot(layout, s.steps, t, 0) * state);
-    float* const sums = pass.memory + (split ? layout.sums : layout.gates) + slot * s.batch * columns;
-    recurrent.multiply(t, s.batch, operand, operand_step, H, sums, columns, work,
-                       [&](int64_t begin, int64_t end) { steps.forward(pass, t, begin, end); });
-    if (reset_before)
-      candidate.multiply(t, s.batch, pass.memory + layout.reset + slot * state, 0, H, sums + 2 * H, columns, work,
-                         [&](int64_t begin, int64_t end) { steps.forward_candidate(pass, t, begin, end); });
-  }
+  over_examples(s.batch, rows_together(s), [&](int64_t first, int64_t last) {
+    const int64_t rows = last - first;
+    float* const work = scratch(Scratch::sequence_rows, std::max(recurrent.work(rows), candidate.work(rows)));
+    if (layout.operand >= 0)
+      over_columns(H, [&](int64_t begin, int64_t end) {
+        RNNX_TABLE(operand_steps).forward(pass, 0, {first, last, begin, end});
+      });
+    for (int64_t t = 0; t < s.steps; t++) {
+      const int64_t slot = step_slot(layout, t);
+      const float* operand =
+          pass.memory + first * H + (layout.operand >= 0 ? layout.operand + slot * state
+                                                         : layout.hidden + state_slot(layout, s.steps, t, 0) * state);
+      float* const sums = pass.memory + (split ? layout.sums : layout.gates) + (slot * s.batch + first) * columns;
+      recurrent.multiply(t, rows, operand, operand_step, H, sums, columns, work,
+                         [&](int64_t begin, int64_t end) { steps.forward(pass, t, {first, last, begin, end}); });
+      if (reset_before)
+        candidate.multiply(
+            t, rows, pass.memory + layout.reset + slot * state + first * H, 0, H, sums + 2 * H, columns, work,
+            [&](int64_t begin, int64_t end) { steps.forward_candidate(pass, t, {first, last, begin, end}); });
+    }
+  });
   const int64_t last = state_slot(layout, s.steps, s.steps - 1, 1) * state;
   std::memcpy(pass.last_hidden, pass.memory + layout.hidden + last, state_bytes);
   if (layout.cell >= 0) std::memcpy(pass.last_cell, pass.memory + layout.cell + last, state_bytes);
@@ -203,11 +246,10 @@ void sequence_backward(SequenceBackward pass) {
   const bool split = s.cell == SequenceCell::gru_after || perturbed(s, SequenceSite::preactivation);
   const Packed recurrent(recurrent_matrix(s), true, s.operands);
   const Packed candidate(candidate_matrix(s), true, reset_before ? 1 : 0);
-  const int64_t packed_floats = std::max(recurrent.work(B), candidate.work(B));
   const bool gated = s.operands > 1;
 
   float* work = scratch(Scratch::sequence, 2 * aligned(state) + (gated ? aligned(s.operands * state) : 0) +
-                                               packed_floats + (split && layout.d_sums < 0 ? s.steps * B * columns : 0));
+                                               (split && layout.d_sums < 0 ? s.steps * B * columns : 0));
   const auto take = [&](int64_t floats) {
     float* const taken = work;
     work += aligned(floats);
@@ -217,23 +259,32 @@ void sequence_backward(SequenceBackward pass) {
   pass.d_previous = take(state);
   pass.d_cell = lstm ? pass.d_initial_cell : nullptr;
   pass.d_operands = gated ? take(s.operands * state) : pass.d_operand;
-  float* const packed = take(packed_floats);
   pass.d_sums = layout.d_sums >= 0 ? pass.memory + layout.d_sums : split ? work : pass.d_product;
 
-  over_columns(H, [&](int64_t begin, int64_t end) { steps.backward(pass, s.steps - 1, begin, end); });
-  for (int64_t t = s.steps - 1; t >= 0; t--) {
-    const float* const d = pass.d_sums + t * B * columns;
-    if (reset_before)
-      candidate.multiply(t, B, d + 2 * H, 0, columns, pass.d_operand, H, packed,
-                         [&](int64_t begin, int64_t end) { steps.backward_reset(pass, t, begin, end); });
-    recurrent.multiply(t, B, d, gated ? H : 0, columns, pass.d_operands, s.operands * H, packed, [&](int64_t begin, int64_t end) {
-      if (operand_perturbed) RNNX_TABLE(operand_steps).backward(pass, t, begin, end);
-      if (t > 0)
-        steps.backward(pass, t - 1, begin, end);
-      else
-        first_state(pass, begin, end);
+  over_examples(B, shared_gradients(s) ? B : rows_together(s), [&](int64_t first, int64_t last) {
+    const int64_t rows = last - first;
+    float* const packed = scratch(Scratch::sequence_rows, std::max(recurrent.work(rows), candidate.work(rows)));
+    over_columns(H, [&](int64_t begin, int64_t end) { steps.backward(pass, s.steps - 1, {first, last, begin, end}); });
+    for (int64_t t = s.steps - 1; t >= 0; t--) {
+      const float* const d = pass.d_sums + (t * B + first) * columns;
+      if (reset_before)
+        candidate.multiply(t, rows, d + 2 * H, 0, columns, pass.d_operand + first * H, H, packed,
+                           [&](int64_t begin, int64_t end) { steps.backward_reset(pass, t, {first, last, begin, end}); });
+      recurrent.multiply(t, rows, d, gated ? H : 0, columns, pass.d_operands + first * s.operands * H, s.operands * H, packed,
+                         [&](int64_t begin, int64_t end) {
+                           const Area area = {first, last, begin, end};
+                           if (operand_perturbed) RNNX_TABLE(operand_steps).backward(pass, t, area);
+                           if (t > 0)
+                             steps.backward(pass, t - 1, area);
+                           else
+                             first_state(pass, area);
+                         });
+    }
+  });
+  if (steps.bias != nullptr)
+    over_columns(H, [&](int64_t begin, int64_t end) {
+      for (int64_t t = s.steps - 1; t >= 0; t--) steps.bias(pass, t, {0, B, begin, end});
     });
-  }
 
   weight_gradients(pass, pass.d_recurrent, pass.d_candidate);
 }

@@ -7,9 +7,9 @@ namespace rnnx::RNNX_ISA {
 /// (1 - z) n + z h with one product.
 RNNX_INLINE vf interpolate(vf z, vf n, vf h) { return n + z * (h - n); }
 
-static void after_forward(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
+static void after_forward(const SequenceForward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf bias = load_lanes(s.recurrent_bias + at.j, at.n);
     const vf r = sigmoid(input_term<3>(pass, at, 0) + recurrent_term<3>(pass, at, 0));
     const vf z = sigmoid(input_term<3>(pass, at, 1) + recurrent_term<3>(pass, at, 1));
@@ -39,9 +39,8 @@ RNNX_INLINE void interpolation_backward(const SequenceBackward& pass, const Lane
   dn = apply_backward(candidates, at, n, dh - kept) * (one - n * n);
 }
 
-static void after_backward(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
-  const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+static void after_backward(const SequenceBackward& pass, int64_t t, const Area& area) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf r = load_gate(pass, at, 0);
     const vf z = load_gate(pass, at, 1);
     const vf n = load_gate(pass, at, 2);
@@ -49,18 +48,24 @@ static void after_backward(const SequenceBackward& pass, int64_t t, int64_t begi
     vf dz, dn;
     interpolation_backward(pass, at, z, n, hidden_before(pass, at), dz, dn);
     const vf dr = dn * inner * r * (splat(1.0f) - r);
-    const vf d_inner = dn * r;
-    float* const bias = pass.d_bias + at.j;
-    store_lanes(bias, load_lanes(bias, at.n) + d_inner, at.n);
     store_gradients<3>(pass, at, 0, dr, dr);
     store_gradients<3>(pass, at, 1, dz, dz);
-    store_gradients<3>(pass, at, 2, dn, d_inner);
+    store_gradients<3>(pass, at, 2, dn, dn * r);
   });
 }
 
-static void before_forward(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
+static void after_bias(const SequenceBackward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
+    float* const bias = pass.d_bias + at.j;
+    const vf dn = load_lanes(pass.d_product + offset(s, at, at.t, 3 * s.units) + 2 * s.units, at.n);
+    store_lanes(bias, load_lanes(bias, at.n) + dn * load_gate(pass, at, 0), at.n);
+  });
+}
+
+static void before_forward(const SequenceForward& pass, int64_t t, const Area& area) {
+  const Sequence& s = pass.sequence;
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf r = sigmoid(input_term<3>(pass, at, 0) + recurrent_term<3>(pass, at, 0));
     const vf z = sigmoid(input_term<3>(pass, at, 1) + recurrent_term<3>(pass, at, 1));
     store_gate(pass, at, 0, r);
@@ -70,9 +75,9 @@ static void before_forward(const SequenceForward& pass, int64_t t, int64_t begin
   });
 }
 
-static void before_candidate(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
+static void before_candidate(const SequenceForward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf n = tanh(input_term<3>(pass, at, 2) + recurrent_term<3>(pass, at, 2));
     store_gate(pass, at, 2, n);
     const vf z = load_lanes(pass.memory + pass.layout.gates +
@@ -83,9 +88,8 @@ static void before_candidate(const SequenceForward& pass, int64_t t, int64_t beg
   });
 }
 
-static void before_backward(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
-  const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+static void before_backward(const SequenceBackward& pass, int64_t t, const Area& area) {
+  each_lanes(t, area, [&](const Lanes& at) {
     vf dz, dn;
     interpolation_backward(pass, at, load_gate(pass, at, 1), load_gate(pass, at, 2), hidden_before(pass, at), dz, dn);
     store_gradients<3>(pass, at, 1, dz, dz);
@@ -93,9 +97,9 @@ static void before_backward(const SequenceBackward& pass, int64_t t, int64_t beg
   });
 }
 
-static void before_backward_reset(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
+static void before_backward_reset(const SequenceBackward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf r = load_gate(pass, at, 0);
     const vf before = hidden_before(pass, at);
     const int64_t state = offset(s, at, 0, s.units);
@@ -107,8 +111,8 @@ static void before_backward_reset(const SequenceBackward& pass, int64_t t, int64
   });
 }
 
-extern const SequenceSteps gru_after_steps = {after_forward, nullptr, after_backward, nullptr};
+extern const SequenceSteps gru_after_steps = {after_forward, nullptr, after_backward, nullptr, after_bias};
 extern const SequenceSteps gru_before_steps = {before_forward, before_candidate, before_backward,
-                                               before_backward_reset};
+                                               before_backward_reset, nullptr};
 
 }  // namespace rnnx::RNNX_ISA

@@ -19,11 +19,12 @@ RNNX_INLINE void store_lanes(float* p, vf x, int64_t n) {
     store_part(p, x, n);
 }
 
-/// Calls f(Lanes) for all examples and the columns [begin, end).
+/// Calls f(Lanes) for the examples and columns of an area.
 template <class F>
-RNNX_INLINE void each_lanes(const Sequence& s, int64_t t, int64_t begin, int64_t end, const F& f) {
-  for (int64_t b = 0; b < s.batch; b++)
-    for (int64_t j = begin; j < end; j += width) f(Lanes{t, b, j, end - j < width ? end - j : width});
+RNNX_INLINE void each_lanes(int64_t t, const Area& area, const F& f) {
+  for (int64_t b = area.first; b < area.last; b++)
+    for (int64_t j = area.begin; j < area.end; j += width)
+      f(Lanes{t, b, j, area.end - j < width ? area.end - j : width});
 }
 
 RNNX_INLINE const Chain& chain_at(const Sequence& s, SequenceSite site) { return s.chains[static_cast<int>(site)]; }

@@ -4,11 +4,11 @@
 
 namespace rnnx::RNNX_ISA {
 
-static void lstm_forward(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
+static void lstm_forward(const SequenceForward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
   const SequenceLayout& layout = pass.layout;
   float* const memory = pass.memory;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const auto sum = [&](int gate) { return input_term<4>(pass, at, gate) + recurrent_term<4>(pass, at, gate); };
     const vf i = sigmoid(sum(0));
     const vf f = sigmoid(sum(1));
@@ -33,12 +33,12 @@ static void lstm_forward(const SequenceForward& pass, int64_t t, int64_t begin, 
   });
 }
 
-static void lstm_backward(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
+static void lstm_backward(const SequenceBackward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
   const SequenceLayout& layout = pass.layout;
   const float* const memory = pass.memory;
   const vf one = splat(1.0f);
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf i = load_gate(pass, at, 0);
     const vf f = load_gate(pass, at, 1);
     const vf g = load_gate(pass, at, 2);
@@ -74,6 +74,6 @@ static void lstm_backward(const SequenceBackward& pass, int64_t t, int64_t begin
   });
 }
 
-extern const SequenceSteps lstm_steps = {lstm_forward, nullptr, lstm_backward, nullptr};
+extern const SequenceSteps lstm_steps = {lstm_forward, nullptr, lstm_backward, nullptr, nullptr};
 
 }  // namespace rnnx::RNNX_ISA

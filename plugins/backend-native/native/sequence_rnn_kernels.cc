@@ -19,9 +19,9 @@ struct Relu {
 };
 
 template <class Activation>
-static void rnn_forward(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
+static void rnn_forward(const SequenceForward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf a = Activation::value(input_term<1>(pass, at, 0) + recurrent_term<1>(pass, at, 0));
     store_gate(pass, at, 0, a);
     finish_hidden(pass, at, apply(chain_at(s, SequenceSite::candidate), at, a), hidden_before(pass, at));
@@ -29,10 +29,10 @@ static void rnn_forward(const SequenceForward& pass, int64_t t, int64_t begin, i
 }
 
 template <class Activation>
-static void rnn_backward(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
+static void rnn_backward(const SequenceBackward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
   const Chain& candidates = chain_at(s, SequenceSite::candidate);
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const vf a = load_gate(pass, at, 0);
     vf previous = {};
     const vf dh = begin_hidden(pass, at, apply(candidates, at, a), hidden_before(pass, at), previous);
@@ -42,20 +42,19 @@ static void rnn_backward(const SequenceBackward& pass, int64_t t, int64_t begin,
   });
 }
 
-extern const SequenceSteps rnn_tanh_steps = {rnn_forward<Tanh>, nullptr, rnn_backward<Tanh>, nullptr};
-extern const SequenceSteps rnn_sigmoid_steps = {rnn_forward<Sigmoid>, nullptr, rnn_backward<Sigmoid>, nullptr};
-extern const SequenceSteps rnn_relu_steps = {rnn_forward<Relu>, nullptr, rnn_backward<Relu>, nullptr};
+extern const SequenceSteps rnn_tanh_steps = {rnn_forward<Tanh>, nullptr, rnn_backward<Tanh>, nullptr, nullptr};
+extern const SequenceSteps rnn_sigmoid_steps = {rnn_forward<Sigmoid>, nullptr, rnn_backward<Sigmoid>, nullptr, nullptr};
+extern const SequenceSteps rnn_relu_steps = {rnn_forward<Relu>, nullptr, rnn_backward<Relu>, nullptr, nullptr};
 
-static void operand_forward(const SequenceForward& pass, int64_t t, int64_t begin, int64_t end) {
-  const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+static void operand_forward(const SequenceForward& pass, int64_t t, const Area& area) {
+  each_lanes(t, area, [&](const Lanes& at) {
     store_operands(pass, at, hidden_before(pass, at));
   });
 }
 
-static void operand_backward(const SequenceBackward& pass, int64_t t, int64_t begin, int64_t end) {
+static void operand_backward(const SequenceBackward& pass, int64_t t, const Area& area) {
   const Sequence& s = pass.sequence;
-  each_lanes(s, t, begin, end, [&](const Lanes& at) {
+  each_lanes(t, area, [&](const Lanes& at) {
     const float* const d = pass.d_operands + offset(s, at, 0, s.operands * s.units);
     const vf before = hidden_before(pass, at);
     vf sum = apply_backward(s.operand_chains[0], at, before, load_lanes(d, at.n));

@@ -149,7 +149,7 @@ void sequences(Draws& draws) {
   rnnx::Sequence s = {};
   s.cell = static_cast<SequenceCell>(draws.whole(0, static_cast<int64_t>(SequenceCell::count) - 1));
   s.steps = draws.whole(1, 6);
-  s.batch = draws.whole(1, 9);
+  s.batch = draws.whole(1, 24);
   s.units = draws.whole(1, 50);
   const int64_t H = s.units, state = s.batch * H, G = rnnx::sequence_gates(s.cell);
   const bool before = s.cell == SequenceCell::gru_before;

@@ -2,6 +2,7 @@ import { findAddon } from '@rnnx/backend-native';
 import { createRng } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { onNative } from '../../support/native.js';
 import { fusedCellNames, testSequences } from '../../support/sequence-suite.js';
 import { everywhere, runSequence, type SequenceCase, sequenceInputs } from '../../support/sequences.js';
@@ -19,6 +20,23 @@ function bitsOf(at: SequenceCase): Record<string, number[]> {
   );
   tf.dispose([results, inputs.x, inputs.dy, inputs.weights, inputs.values, inputs.state as never]);
   return bits;
+}
+
+/** What one thread computes, several do. */
+function expectSameBits(at: SequenceCase, threads: readonly number[]): void {
+  const found = findAddon();
+  if ('reason' in found) throw new Error(found.reason);
+  const before = found.addon.threadCount();
+  try {
+    found.addon.setThreadCount(1);
+    const alone = bitsOf(at);
+    for (const count of threads) {
+      found.addon.setThreadCount(count);
+      expect(bitsOf(at), `${count} threads`).to.deep.equal(alone);
+    }
+  } finally {
+    found.addon.setThreadCount(before);
+  }
 }
 
 describe('whole sequences as one native kernel', () => {
@@ -55,20 +73,30 @@ describe('whole sequences as one native kernel', () => {
     });
 
     it(`${cell}: the same bits on one thread and on several`, () => {
-      const found = findAddon();
-      if ('reason' in found) throw new Error(found.reason);
       const at = { cell, steps: 5, batch: 13, units: 150, perturbations: everywhere(cell, true), seed: 3 };
-      const threads = found.addon.threadCount();
-      try {
-        found.addon.setThreadCount(1);
-        const alone = bitsOf(at);
-        for (const count of [2, 3, 5]) {
-          found.addon.setThreadCount(count);
-          expect(bitsOf(at), `${count} threads`).to.deep.equal(alone);
-        }
-      } finally {
-        found.addon.setThreadCount(threads);
-      }
+      expectSameBits(at, [2, 3, 5]);
+    });
+
+    it(`${cell}: the same bits whether threads share the examples or the columns`, () => {
+      // Values of examples of their own may be split by examples, shared ones by columns alone.
+      const perturbations = fc.constantFrom('none', 'own', 'any').map((kind) =>
+        everywhere(cell, true).filter(({ site, shape }) => {
+          if (kind !== 'own') return kind === 'any';
+          return site !== 'weights.recurrent' && shape !== 'scalar' && shape[1];
+        }),
+      );
+      const cases = fc.record({
+        cell: fc.constant(cell),
+        steps: fc.integer({ min: 1, max: 4 }),
+        batch: fc.integer({ min: 1, max: 31 }),
+        units: fc.integer({ min: 1, max: 75 }),
+        perturbations,
+        seed: fc.nat(),
+      });
+      fc.assert(
+        fc.property(cases, (at) => expectSameBits(at, [2, 3, 4])),
+        { numRuns: 25 },
+      );
     });
   }
 
