@@ -77,8 +77,17 @@ export interface PenaltyContext {
   readonly weights: Weights;
   /** The regularizer's own trainable parameters. */
   readonly parameters: Weights;
-  /** Hidden states that went up from each layer, `[T, B, H]`, before and after the site `output`. */
-  readonly activations: readonly { readonly hidden: Tensor; readonly output: Tensor }[];
+  readonly activations: readonly LayerActivations[];
+}
+
+/** Hidden states of a layer in a minibatch. */
+export interface LayerActivations {
+  /** As they went on to the next step, `[T, B, H]`. */
+  readonly hidden: Tensor;
+  /** As they went up: `hidden` after the site `output`. */
+  readonly output: Tensor;
+  /** h before the first step, `[B, H]`: carried from the minibatch before, or initial. */
+  readonly before: Tensor;
   /** `[T, B]`, 1 counts and 0 is padding; absent where all count. */
   readonly mask?: Tensor;
 }

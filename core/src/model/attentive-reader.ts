@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { CellLayout, CellState } from '../contracts/cell.js';
 import type { ClozeTask } from '../contracts/cloze.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
-import type { ModelShape, MonteCarlo, PenaltyContext } from '../contracts/regularizer.js';
+import type { LayerActivations, ModelShape, MonteCarlo, PenaltyContext } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { Rng } from '../random/rng.js';
 import type { SitePlan } from '../recurrence/site-plan.js';
@@ -185,22 +185,20 @@ export class AttentiveReader implements SequenceModel {
     // A word type that is dropped is so in both.
     const embed = (tokens: TokenBlock) =>
       embedTokens(weights.embedding!, tokens.inputs, tokens.steps, batch.batch, options.copies, documentPlan.plan);
-    const document = this.#read(this.#document, embed(batch), documentPlan.plan, weights);
-    const question = this.#read(this.#question, embed(batch.question), questionPlan.plan, weights);
+    const document = this.#read(this.#document, embed(batch), documentPlan, weights);
+    const question = this.#read(this.#question, embed(batch.question), questionPlan, weights);
     const u = lastStates(question.top, batch);
     const { joint } = attend(document.top, u, documentPlan.mask, weights, documentPlan.plan);
     return {
       ...answer(joint, documentPlan.plan, weights, batch, options),
       state: [],
       activations: [...document.activations, ...question.activations],
-      // The two readers have no mask in common.
-      mask: undefined,
     };
   }
 
-  #read(reader: Reader, embedded: tf.Tensor3D, plan: SitePlan, weights: Weights): Reading {
+  #read(reader: Reader, embedded: tf.Tensor3D, { plan, mask }: Planned, weights: Weights): Reading {
     const { cell, config } = this.#options;
-    const activations: PenaltyContext['activations'][number][] = [];
+    const activations: LayerActivations[] = [];
     const rows = embedded.shape[1];
     let x = embedded;
     for (const [layer, { name, layout }] of reader.layers.entries()) {
@@ -208,7 +206,7 @@ export class AttentiveReader implements SequenceModel {
       const zeros = cell.stateNames.map((state) => [state, tf.zeros([rows, config.hiddenSize])] as const);
       const begun = beginState(config, Object.fromEntries(zeros) as unknown as CellState, scope, {});
       const { hidden, output } = unroll(cell, layout, scope, x, begun, plan, layer);
-      activations.push({ hidden, output });
+      activations.push({ hidden, output, before: begun.h, ...(mask && { mask }) });
       x = output;
     }
     return { top: x, activations };

@@ -9,7 +9,6 @@ import { type Owned, scoped } from './regularizers.js';
 /** What a forward pass leaves behind. */
 export interface Forward extends PassResult {
   readonly activations: PenaltyContext['activations'];
-  readonly mask: tf.Tensor | undefined;
 }
 
 export interface DifferentiatedPass {
@@ -50,7 +49,7 @@ export function differentiate(pass: DifferentiatedPass): GradientResult {
 
 function addPenalties(
   loss: tf.Tensor,
-  { activations, mask }: Forward,
+  { activations }: Forward,
   { weights, shape, regularizers, options }: DifferentiatedPass,
 ): tf.Scalar {
   let total = loss;
@@ -61,7 +60,6 @@ function addPenalties(
       weights,
       parameters: scoped(weights, owner),
       activations,
-      ...(mask && { mask }),
     });
     if (penalty !== undefined) total = tf.add(total, penalty);
   }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Cell, CellLayout, CellState } from '../contracts/cell.js';
 import type { Task } from '../contracts/dataset-provider.js';
 import type { ParameterSpec, Weights } from '../contracts/parameters.js';
-import type { ModelShape, MonteCarlo, PenaltyContext } from '../contracts/regularizer.js';
+import type { LayerActivations, ModelShape, MonteCarlo } from '../contracts/regularizer.js';
 import { RnnxError } from '../errors.js';
 import type { ModelConfig } from '../experiment/config.js';
 import type { Rng } from '../random/rng.js';
@@ -156,18 +156,20 @@ class StackedModel implements SequenceModel {
   #run(weights: Weights, batch: Minibatch | LabelledMinibatch, state: ModelState, options: PassOptions) {
     const rows = batch.batch * options.copies;
     const { steps, start = 0 } = batch;
-    const extent = { steps, rows, start, mask: maskOf(batch, options.copies) };
+    const mask = maskOf(batch, options.copies);
+    const extent = { steps, rows, start, mask };
     const plan = planPerturbations(this.#regularizers, this.shape, weights, extent, options);
     let x = this.#inputs(weights, batch, options.copies, plan);
     let variance: tf.Tensor3D | undefined;
     const next: CellState[] = [];
-    const activations: PenaltyContext['activations'][number][] = [];
+    const activations: LayerActivations[] = [];
     for (const [layer, layout] of this.#layouts.entries()) {
       const scope = scoped(weights, `layer-${layer}`);
       const begun = beginState(this.#config, state[layer] as CellState, scope, batch);
       const unrolled = unroll(this.#cell, layout, scope, x, begun, plan, layer, variance);
       next.push(owned(unrolled.state));
-      activations.push({ hidden: unrolled.hidden, output: unrolled.output });
+      const { hidden, output } = unrolled;
+      activations.push({ hidden, output, before: begun.h, ...(mask && { mask }) });
       x = unrolled.output;
       variance = unrolled.variance;
     }
@@ -183,14 +185,14 @@ class StackedModel implements SequenceModel {
     if (task.kind === 'classification' && batch.kind === 'labelled') {
       const { state: next, activations, ...output } = this.#run(weights, batch, state, options);
       const scored = scoreSequenceEnds({ ...output, weights }, batch, options);
-      return { ...scored, state: next, activations, mask: maskOf(batch, options.copies) };
+      return { ...scored, state: next, activations };
     }
     if (task.kind === 'classification' || batch.kind === 'labelled' || batch.kind === 'cloze') throw unfit(task, batch);
     const { state: next, activations, ...output } = this.#run(weights, batch, state, options);
     const likelihood = likelihoods[task.kind === 'language-model' ? 'categorical' : task.likelihood];
     const width = task.kind === 'language-model' ? undefined : task.size;
     const scored = scoreEveryStep({ ...output, weights }, likelihood, width, batch, options);
-    return { ...scored, state: next, activations, mask: maskOf(batch, options.copies) };
+    return { ...scored, state: next, activations };
   }
 
   #inputs(weights: Weights, batch: Minibatch | LabelledMinibatch, copies: number, plan: SitePlan): tf.Tensor3D {

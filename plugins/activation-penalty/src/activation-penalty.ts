@@ -1,4 +1,4 @@
-import { definePlugin, type PenaltyContext } from '@rnnx/core';
+import { definePlugin, type LayerActivations } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 
 export interface ActivationPenaltyOptions {
@@ -8,23 +8,22 @@ export interface ActivationPenaltyOptions {
   readonly layers: 'last' | 'all';
 }
 
-type Layer = PenaltyContext['activations'][number];
-
 /**
- * Penalties on the hidden states, added to the training loss; ⟨·⟩ is the mean over steps, examples and units.
+ * Penalties on the hidden states, added to the training loss; ⟨·⟩ is the mean over units, examples and the steps that count.
  *
  *     activation   α ⟨(m ⊙ h_t)²⟩                    AR: large activations; m is the dropout mask of the output
  *     temporal     β ⟨(h_{t+1} - h_t)²⟩              TAR: fast change; before the dropout of the output
- *     norm         γ ⟨(‖h_{t+1}‖₂ - ‖h_t‖₂)²⟩        norm stabilizer; the mean is over steps and examples
+ *     norm         γ ⟨(‖h_t‖₂ - ‖h_{t-1}‖₂)²⟩        norm stabilizer; the mean is over steps and examples
  *
  * AR reads h after the site `output` (as the output layer reads it, [T, B, H]), the others before it. `layers: "last"`
- * penalises the layer next to the output, as the AWD-LSTM does; "all" sums over the layers. Differences run within the
- * minibatch: the carried state before its first step takes no part, and a minibatch of one step has none. Padding counts.
+ * penalises the layer next to the output, as the AWD-LSTM does; "all" sums over the layers. TAR takes differences within the
+ * minibatch, as its authors' code does: of two steps that count, none where there is but one. The norm stabilizer's sum
+ * begins at t = 1: h_0 is the state that the minibatch begins with, carried or initial. Padding counts in none of them.
  * Perturbs nothing; evaluation is unaffected.
  *
  * Departures: Merity et al. write L2 norms; their code, which gave the published numbers (α = 2, β = 1), takes means of
  * squares, and so do we. Their loss is a mean per prediction: with `training.lossReduction` "sum" multiply α and β by T.
- * Krueger and Memisevic divide by T instead of T-1. The norm is √(Σ h² + 1e-12), to have a gradient at h = 0.
+ * The norm is √(Σ h² + 1e-12), to have a gradient at h = 0.
  *
  * Errors: RNNX_CONFIG_INVALID for a negative weight.
  *
@@ -59,9 +58,9 @@ export const activationPenalty = definePlugin<'regularizer', ActivationPenaltyOp
   create({ activation, temporal, norm, layers }) {
     const terms = (
       [
-        [activation, ({ output }: Layer) => tf.mean(tf.square(output))],
-        [temporal, ({ hidden }: Layer) => meanSquaredChange(hidden)],
-        [norm, ({ hidden }: Layer) => meanSquaredChange(norms(hidden))],
+        [activation, ({ output, mask }: LayerActivations) => mean(tf.square(output), mask)],
+        [temporal, meanChange],
+        [norm, meanChangeOfNorm],
       ] as const
     ).filter(([factor]) => factor > 0);
     if (terms.length === 0) return { perturb: () => [] };
@@ -79,15 +78,29 @@ function weight(description: string) {
   return { type: 'number', minimum: 0, default: 0, description };
 }
 
-/** ⟨(x_{t+1} - x_t)²⟩ of `[T, ...]`, 0 where T = 1. */
-function meanSquaredChange(x: tf.Tensor): tf.Tensor {
-  const changes = x.shape[0]! - 1;
-  if (changes === 0) return tf.scalar(0);
-  const rest = x.shape.slice(1);
-  const zeros = rest.map(() => 0);
-  const [later, earlier] = [1, 0].map((from) => tf.slice(x, [from, ...zeros], [changes, ...rest]));
-  return tf.mean(tf.square(tf.sub(later!, earlier!)));
+/** Of `[T, B, ...]` over what counts, 0 where nothing does. */
+function mean(x: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor {
+  if (mask === undefined) return tf.mean(x);
+  const each = x.rank === 2 ? x : tf.mean(x, 2); // [T, B]
+  return tf.div(tf.sum(tf.mul(each, mask)), tf.maximum(tf.sum(mask), 1));
 }
+
+/** ⟨(h_{t+1} - h_t)²⟩ */
+function meanChange({ hidden, mask }: LayerActivations): tf.Tensor {
+  if (hidden.shape[0] === 1) return tf.scalar(0);
+  const both = mask && tf.mul(later(mask), earlier(mask));
+  return mean(tf.square(tf.sub(later(hidden), earlier(hidden))), both);
+}
+
+/** ⟨(‖h_t‖ - ‖h_{t-1}‖)²⟩ */
+function meanChangeOfNorm({ hidden, before, mask }: LayerActivations): tf.Tensor {
+  const all = norms(tf.concat([tf.expandDims(before, 0), hidden], 0));
+  return mean(tf.square(tf.sub(later(all), earlier(all))), mask);
+}
+
+/** All steps but the first, and all but the last. */
+const later = (x: tf.Tensor) => tf.slice(x, [1], [x.shape[0]! - 1]);
+const earlier = (x: tf.Tensor) => tf.slice(x, [0], [x.shape[0]! - 1]);
 
 /** ‖h_t‖₂, `[T, B, H]` to `[T, B]`. */
 function norms(hidden: tf.Tensor): tf.Tensor {
