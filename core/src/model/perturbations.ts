@@ -45,7 +45,9 @@ export function planPerturbations(
       ...(mask && { mask }),
       ...(observe && { observe: (name, value) => observe(`${owner}/${name}`, tf.keep(tf.clone(value))) }),
     };
-    return regularizer.perturb(context).map((perturbation) => ({ owner, perturbation }));
+    // A value can only depend on the regularizer's own parameters.
+    const constant = Object.keys(context.parameters).length === 0;
+    return regularizer.perturb(context).map((perturbation) => ({ owner, perturbation, constant }));
   });
   const here = perturbations.filter(({ perturbation }) => perturbation.site !== 'initial' || start === 0);
   return new SitePlan(here, model, steps, rows);

@@ -19,6 +19,11 @@ export interface Rng {
   normal(shape: readonly number[]): tf.Tensor;
   /** 1 with probability `keep`, else 0; float32 tensor. Errors: RNNX_OPTION_INVALID where keep is not in [0, 1]. */
   bernoulli(shape: readonly number[], keep: number): tf.Tensor;
+  /**
+   * A dropout mask of mean 1: what `bernoulli` draws, divided by `keep`, in one pass. Errors: RNNX_OPTION_INVALID where keep
+   * is not in (0, 1].
+   */
+  dropoutMask(shape: readonly number[], keep: number): tf.Tensor;
 
   /** Host versions of the same numbers. */
   uniforms(count: number): Float32Array;
@@ -108,12 +113,7 @@ class PhiloxRng implements Rng {
   }
 
   bernoulli(shape: readonly number[], keep: number): tf.Tensor {
-    if (!(keep >= 0 && keep <= 1))
-      throw new RnnxError('RNNX_OPTION_INVALID', 'A Bernoulli draw needs a keep probability', {
-        got: String(keep),
-        expected: 'a number from 0 to 1',
-        remedy: 'give the probability of a 1, as a fraction and not in percent',
-      });
+    if (!(keep >= 0 && keep <= 1)) throw noKeepProbability(keep, 'a number from 0 to 1');
     const onDevice = fusedKernels().draws?.bernoulli(this.#key0, this.#key1, keep, shape);
     if (onDevice !== undefined) return onDevice;
     const count = tf.util.sizeFromShape([...shape]);
@@ -127,6 +127,14 @@ class PhiloxRng implements Rng {
     const threshold = keep * 2 ** 32;
     for (let i = 0; i < words.length; i++) values[i] = words[i]! < threshold ? 1 : 0;
     return tf.tensor(values, [...shape], 'float32');
+  }
+
+  dropoutMask(shape: readonly number[], keep: number): tf.Tensor {
+    if (!(keep > 0 && keep <= 1)) throw noKeepProbability(keep, 'a number above 0, at most 1');
+    // As a division of float32 tensors rounds.
+    const kept = Math.fround(1 / Math.fround(keep));
+    const drawn = fusedKernels().draws?.scaledBernoulli?.(this.#key0, this.#key1, keep, kept, shape);
+    return drawn ?? tf.tidy(() => tf.mul(this.bernoulli(shape, keep), kept));
   }
 
   permutation(count: number): Int32Array {
@@ -161,6 +169,14 @@ class PhiloxRng implements Rng {
     philoxFill(words, this.#key0, this.#key1);
     return words;
   }
+}
+
+function noKeepProbability(keep: number, expected: string): RnnxError {
+  return new RnnxError('RNNX_OPTION_INVALID', 'A Bernoulli draw needs a keep probability', {
+    got: String(keep),
+    expected,
+    remedy: 'give the probability that an element is kept, as a fraction and not in percent',
+  });
 }
 
 /**

@@ -23,6 +23,8 @@ export interface FusedPerturbation {
    * scalar, `[1|rows, 1|columns]` or `[T, 1|rows, 1|columns]`.
    */
   readonly value: tf.Tensor;
+  /** No gradient of the value is ever asked for. */
+  readonly constant?: boolean;
 }
 
 /** What makes of a matrix that of each step. */
@@ -30,6 +32,8 @@ export interface SteppedPerturbation {
   readonly kind: 'scale' | 'shift';
   /** A scalar, `[1|rows, 1|columns]` or `[T, 1|rows, 1|columns]`. */
   readonly value: tf.Tensor;
+  /** No gradient of the value is ever asked for. */
+  readonly constant?: boolean;
 }
 
 export interface FusedSequenceRequest {
@@ -125,6 +129,11 @@ export interface FusedKernels {
     transposed: boolean,
   ): tf.Tensor3D | undefined;
   /**
+   * (x_t ⊙ m_g) · W_g side by side for the gates g, `[T, B, N]` to `[T, B, G·H]`: `masks` `[1|T, 1|B, G, 1|N]` of which no
+   * gradient is ever asked for, `weight` `[N, G·H]`. Differentiable with respect to x and weight.
+   */
+  gatedProduct?(x: tf.Tensor3D, masks: tf.Tensor4D, weight: tf.Tensor2D): tf.Tensor3D | undefined;
+  /**
    * -log softmax(h Vᵀ + b) at the labels, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[V, H]` and bias
    * `[V]`; labels int32 `[N]`.
    */
@@ -161,6 +170,14 @@ export interface RandomDraws {
   uniform(key0: number, key1: number, shape: readonly number[]): tf.Tensor | undefined;
   normal(key0: number, key1: number, shape: readonly number[]): tf.Tensor | undefined;
   bernoulli(key0: number, key1: number, keep: number, shape: readonly number[]): tf.Tensor | undefined;
+  /** The same with `kept` in place of 1. */
+  scaledBernoulli?(
+    key0: number,
+    key1: number,
+    keep: number,
+    kept: number,
+    shape: readonly number[],
+  ): tf.Tensor | undefined;
 }
 
 const kernels = new Map<string, FusedKernels>();

@@ -20,7 +20,11 @@ class Entry {
   #steps: readonly tf.Tensor[] | undefined;
   readonly normalizer: Normalizer | undefined;
 
-  constructor(readonly perturbation: Perturbation) {
+  /** @param constant whether the value cannot depend on a parameter */
+  constructor(
+    readonly perturbation: Perturbation,
+    readonly constant: boolean,
+  ) {
     if (perturbation.kind === 'normalize') this.normalizer = new Normalizer(perturbation);
   }
 
@@ -40,6 +44,13 @@ class Entry {
   }
 }
 
+export interface OwnedPerturbation {
+  readonly owner: string;
+  readonly perturbation: Perturbation;
+  /** Its value cannot depend on a parameter, so that nobody asks for the value's gradient; default false. */
+  readonly constant?: boolean;
+}
+
 /**
  * All perturbations of one minibatch, sorted by place. At a place they act in the order of the regularizers in the
  * configuration, and within one regularizer in the order in which it returned them. Tensors made here belong to the
@@ -52,16 +63,16 @@ export class SitePlan {
    * Errors: RNNX_PERTURBATION_INVALID, RNNX_SITE_UNSUPPORTED.
    */
   constructor(
-    perturbations: readonly { readonly owner: string; readonly perturbation: Perturbation }[],
+    perturbations: readonly OwnedPerturbation[],
     model: ModelShape,
     private readonly steps: number,
     batch: number,
   ) {
-    for (const { owner, perturbation } of perturbations) {
+    for (const { owner, perturbation, constant = false } of perturbations) {
       checkPerturbation(perturbation, owner, model, steps, batch);
       const key = place(perturbation.site, perturbation.layer);
       const entries = this.#entries.get(key) ?? [];
-      entries.push(new Entry(perturbation));
+      entries.push(new Entry(perturbation, constant));
       this.#entries.set(key, entries);
     }
   }
@@ -122,7 +133,12 @@ export class SitePlan {
       if (perturbation.weight !== undefined && perturbation.weight !== name) continue;
       if (perturbations.length === 0 && !entry.stepwise) current = perturbWeight(entry, current, layer, undefined);
       else if (!isValued(perturbation) || perturbation.kind === 'retain') return undefined;
-      else perturbations.push({ kind: perturbation.kind, value: perturbation.value });
+      else
+        perturbations.push({
+          kind: perturbation.kind,
+          value: perturbation.value,
+          ...(entry.constant && { constant: true }),
+        });
     }
     return { weight: current, perturbations };
   }
@@ -151,13 +167,31 @@ export class SitePlan {
     return operands;
   }
 
+  /**
+   * The input through masks that are the same for all gates, and the masks `[1|T, 1|B, G, 1|I]` that are not, where the site
+   * `input` has nothing else and nobody learns those masks; else `undefined`.
+   */
+  maskedByGate(layer: number, x: tf.Tensor3D): { readonly x: tf.Tensor3D; readonly masks: tf.Tensor4D } | undefined {
+    let shared: tf.Tensor = x;
+    let masks: tf.Tensor | undefined;
+    for (const { perturbation, constant } of this.#at('input', layer)) {
+      if (!isValued(perturbation) || perturbation.kind !== 'scale') return undefined;
+      const { value } = perturbation;
+      if (!differsByGate(perturbation)) shared = tf.mul(shared, value);
+      else if (constant) masks = masks === undefined ? value : tf.mul(masks, value);
+      else return undefined;
+    }
+    return masks && { x: shared as tf.Tensor3D, masks: masks as tf.Tensor4D };
+  }
+
   /** The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map` or normalises. */
   insideRecurrence(layer: number): FusedPerturbation[] | undefined {
     const found: FusedPerturbation[] = [];
     for (const site of recurrenceSites)
-      for (const { perturbation } of this.#at(site, layer)) {
+      for (const { perturbation, constant } of this.#at(site, layer)) {
         if (!isValued(perturbation)) return undefined;
-        found.push({ site, kind: perturbation.kind, value: perturbation.value });
+        const { kind, value } = perturbation;
+        found.push({ site, kind, value, ...(constant && { constant: true }) });
       }
     return found;
   }

@@ -200,9 +200,11 @@ function inputProduct(
   plan: SitePlan,
   layer: number,
 ): InputProduct {
+  const raw = weights[layout.inputWeight]!;
+  const masked = maskedProduct(layout, raw, x, plan, layer);
+  if (masked !== undefined) return masked;
   const perGate = plan.operandsByGate('input', layer, x, [0, layout.gates.length], { t: undefined });
   const operand = perGate === undefined ? plan.applyToSequence('input', layer, x) : x;
-  const raw = weights[layout.inputWeight]!;
   if (perGate === undefined) {
     const product = steppedProduct(plan, 'weights.input', layer, operand as tf.Tensor3D, raw, false);
     if (product !== undefined) return { product, operand, weight: undefined };
@@ -211,6 +213,24 @@ function inputProduct(
   const times = (x: tf.Tensor, w: MaybeStepwise) => timesAll(x as tf.Tensor3D, w);
   const product = perGate === undefined ? times(operand, weight) : byGate(perGate, weight, times);
   return { product, operand, weight: Array.isArray(weight) ? undefined : (weight as tf.Tensor) };
+}
+
+/** The same where gates have masks of their own and nothing else acts, as one kernel. */
+function maskedProduct(
+  layout: CellLayout,
+  raw: tf.Tensor,
+  x: tf.Tensor3D,
+  plan: SitePlan,
+  layer: number,
+): InputProduct | undefined {
+  const { gatedProduct } = fusedKernels();
+  if (gatedProduct === undefined || plan.has('preactivation.input', layer)) return undefined;
+  const found = plan.maskedByGate(layer, x);
+  if (found === undefined) return undefined;
+  const weight = plan.weights('weights.input', layer, raw, layout.inputWeight);
+  if (Array.isArray(weight)) return undefined;
+  const product = gatedProduct(found.x, found.masks, weight as tf.Tensor2D);
+  return product && { product, operand: x, weight: weight as tf.Tensor };
 }
 
 /** The product after its site, and with the bias. */

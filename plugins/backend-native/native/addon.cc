@@ -15,6 +15,7 @@ Register register_sequence;
 Register register_sequence_bn;
 Register register_sequence_fd;
 Register register_stepped;
+Register register_gated;
 Register register_losses;
 Register register_optimizers;
 Register register_random;
@@ -35,7 +36,8 @@ napi_value initialize(napi_env env, napi_value exports) {
   stay_loaded();
   Register* const groups[] = {register_runtime,     register_gemm,     register_elementwise, register_reduce,
                               register_strided,     register_sequence, register_sequence_bn, register_stepped,
-                              register_sequence_fd, register_losses,   register_optimizers,  register_random};
+                              register_sequence_fd, register_losses,   register_optimizers,  register_random,
+                              register_gated};
   for (Register* each : groups) each(env, exports);
   return exports;
 }

@@ -62,11 +62,12 @@ napi_value bernoulli(Call& call) {
   const int64_t count = call.size("count");
   const double keep = call.number("keep");
   if (!(keep >= 0 && keep <= 1)) call.refuse("keep", "must be from 0 to 1");
+  const float kept = static_cast<float>(call.number("kept"));
   float* out = call.floats("out", count);
   // word < keep 2^32 for a whole word: below the next whole number.
   const uint64_t limit = static_cast<uint64_t>(std::ceil(keep * 4294967296.0));
-  for_words(key, count, [out, limit](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
-    table.bernoulli(n, from, limit, out + first);
+  for_words(key, count, [out, limit, kept](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
+    table.bernoulli(n, from, limit, kept, out + first);
   });
   return nullptr;
 }

@@ -13,8 +13,8 @@ struct RandomTable {
   void (*words)(uint32_t first, int64_t blocks, uint32_t key0, uint32_t key1, uint32_t* out);
   /// (word >> 9 + 1/2) 2^-23. In place of the words, n of them.
   void (*uniforms)(int64_t n, const uint32_t* words, float* out);
-  /// 1 where word < limit, else 0.
-  void (*bernoulli)(int64_t n, const uint32_t* words, uint64_t limit, float* out);
+  /// `kept` where word < limit, else 0.
+  void (*bernoulli)(int64_t n, const uint32_t* words, uint64_t limit, float kept, float* out);
   /// (word + 1/2) 2^-32.
   void (*doubles)(int64_t n, const uint32_t* words, double* out);
   /// Box and Muller from pairs of words; n is even.

@@ -48,13 +48,13 @@ static void uniforms(int64_t n, const uint32_t* from, float* out) {
     out[i] = (static_cast<float>(static_cast<int32_t>(from[i] >> 9)) + 0.5f) * 0x1p-23f;
 }
 
-static void bernoulli(int64_t n, const uint32_t* from, uint64_t limit, float* out) {
+static void bernoulli(int64_t n, const uint32_t* from, uint64_t limit, float kept, float* out) {
   if (limit > 0xffffffffu) {
-    for (int64_t i = 0; i < n; i++) out[i] = 1.0f;
+    for (int64_t i = 0; i < n; i++) out[i] = kept;
     return;
   }
   const uint32_t below = static_cast<uint32_t>(limit);
-  for (int64_t i = 0; i < n; i++) out[i] = from[i] < below ? 1.0f : 0.0f;
+  for (int64_t i = 0; i < n; i++) out[i] = from[i] < below ? kept : 0.0f;
 }
 
 RNNX_INLINE double to_double(uint32_t word) { return static_cast<double>(word); }

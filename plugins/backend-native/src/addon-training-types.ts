@@ -109,5 +109,6 @@ export interface RandomAddon {
   philoxUniforms(key0: number, key1: number, count: number, out: Float32Array): void;
   philoxNormals(key0: number, key1: number, count: number, out: Float32Array): void;
   philoxDoubles(key0: number, key1: number, count: number, out: Float64Array): void;
-  philoxBernoulli(key0: number, key1: number, count: number, keep: number, out: Float32Array): void;
+  /** @param kept what stands where a draw keeps, in float32; elsewhere 0 */
+  philoxBernoulli(key0: number, key1: number, count: number, keep: number, kept: number, out: Float32Array): void;
 }

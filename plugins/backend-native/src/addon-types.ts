@@ -1,5 +1,5 @@
 import type { OptimizerAddon, RandomAddon, SigmoidLossAddon } from './addon-training-types.js';
-import type { OutputAddon, SequenceAddon, SteppedAddon } from './fused/addon.js';
+import type { GatedAddon, OutputAddon, SequenceAddon, SteppedAddon } from './fused/addon.js';
 import type { MomentAddon } from './fused/moments-addon.js';
 import type { NormalizedAddon } from './fused/normalized-addon.js';
 
@@ -93,6 +93,7 @@ export interface Addon
     CopyAddon,
     SequenceAddon,
     SteppedAddon,
+    GatedAddon,
     NormalizedAddon,
     MomentAddon,
     OutputAddon,

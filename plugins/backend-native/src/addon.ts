@@ -29,6 +29,8 @@ const needed: readonly (keyof Addon)[] = [
   'floatFromBool',
   'floatFromInt',
   'gather',
+  'gatedProduct',
+  'gatedProductGradient',
   'gemm',
   'intFromFloat',
   'isa',

@@ -72,10 +72,10 @@ export const dropconnect = definePlugin<'regularizer', DropConnectOptions>({
         recurrentWeights.map(({ name, shape }): Perturbation => {
           const at = { site: 'weights.recurrent', layer, weight: name, kind: 'scale' } as const;
           if (phase === 'evaluate') return { ...at, value: tf.scalar(1 - rate) };
-          const kept = rng
-            .stream(`layer-${layer}-${name}`)
-            .bernoulli(lifetime === 'step' ? [steps, ...shape] : shape, 1 - rate); // [T, H, G·H] or [H, G·H]
-          return { ...at, value: rescale === 'inverted' ? tf.div(kept, 1 - rate) : kept };
+          const stream = rng.stream(`layer-${layer}-${name}`);
+          const size = lifetime === 'step' ? [steps, ...shape] : shape; // [T, H, G·H] or [H, G·H]
+          const scaled = rescale === 'inverted';
+          return { ...at, value: scaled ? stream.dropoutMask(size, 1 - rate) : stream.bernoulli(size, 1 - rate) };
         }),
       );
     },

@@ -1,6 +1,4 @@
-import { definePlugin, type Perturbation, type Rng } from '@rnnx/core';
-import type { Tensor } from '@tensorflow/tfjs';
-import * as tf from '@tensorflow/tfjs';
+import { definePlugin, type Perturbation } from '@rnnx/core';
 
 export interface DropoutOptions {
   readonly input: number;
@@ -58,7 +56,14 @@ export const dropout = definePlugin<'regularizer', DropoutOptions>({
         const at = (site: 'input' | 'recurrent' | 'output', size: number, p: number): Perturbation[] =>
           p === 0
             ? []
-            : [{ site, layer, kind: 'scale', value: mask([steps, batch, size], p, rng.stream(`${site}-${layer}`)) }];
+            : [
+                {
+                  site,
+                  layer,
+                  kind: 'scale',
+                  value: rng.stream(`${site}-${layer}`).dropoutMask([steps, batch, size], 1 - p),
+                },
+              ];
         const between = placement === 'vertical' && layer > 0;
         return [
           ...at('input', inputSize, between ? recurrent : input),
@@ -72,8 +77,4 @@ export const dropout = definePlugin<'regularizer', DropoutOptions>({
 
 function rate(description: string) {
   return { type: 'number', minimum: 0, exclusiveMaximum: 1, default: 0, description };
-}
-
-function mask(shape: readonly number[], p: number, rng: Rng): Tensor {
-  return tf.div(rng.bernoulli(shape, 1 - p), 1 - p);
 }

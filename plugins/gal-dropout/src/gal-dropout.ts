@@ -76,8 +76,7 @@ export const galDropout = definePlugin<'regularizer', GalDropoutOptions>({
 function createGalDropout(options: GalDropoutOptions): Regularizer {
   const { gates, samples, weightDecay, decayBiases } = options;
   const scale = (p: number, rng: Rng, shape: readonly number[], place: object): Perturbation[] => {
-    const value = () => tf.div(rng.bernoulli(shape, 1 - p), 1 - p);
-    return p === 0 ? [] : [{ ...place, kind: 'scale', value: value() } as Perturbation];
+    return p === 0 ? [] : [{ ...place, kind: 'scale', value: rng.dropoutMask(shape, 1 - p) } as Perturbation];
   };
   return {
     monteCarlo: { train: 1, evaluate: samples, average: 'probabilities' },

@@ -1,5 +1,4 @@
 import { definePlugin } from '@rnnx/core';
-import * as tf from '@tensorflow/tfjs';
 
 export interface RecurrentDropoutOptions {
   readonly rate: number;
@@ -59,8 +58,8 @@ export const recurrentDropout = definePlugin<'regularizer', RecurrentDropoutOpti
       if (phase === 'evaluate' || rate === 0) return [];
       const length = lifetime === 'step' ? steps : 1;
       return model.layers.map(({ hiddenSize }, layer) => {
-        const kept = rng.stream(`layer-${layer}`).bernoulli([length, batch, hiddenSize], 1 - rate); // [T|1, B, H]
-        return { site: 'candidate', layer, kind: 'scale', value: tf.div(kept, 1 - rate) };
+        const value = rng.stream(`layer-${layer}`).dropoutMask([length, batch, hiddenSize], 1 - rate); // [T|1, B, H]
+        return { site: 'candidate', layer, kind: 'scale', value };
       });
     },
   }),

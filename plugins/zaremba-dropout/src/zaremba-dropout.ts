@@ -1,5 +1,4 @@
 import { definePlugin, type Perturbation } from '@rnnx/core';
-import * as tf from '@tensorflow/tfjs';
 
 export interface ZarembaDropoutOptions {
   readonly rate: number;
@@ -51,8 +50,8 @@ export const zarembaDropout = definePlugin<'regularizer', ZarembaDropoutOptions>
     perturb({ phase, model, batch, steps, rng }) {
       if (phase === 'evaluate' || rate === 0) return [];
       const at = (site: 'input' | 'output', layer: number, size: number): Perturbation => {
-        const kept = rng.stream(`${site}-${layer}`).bernoulli([steps, batch, size], 1 - rate); // [T, B, N]
-        return { site, layer, kind: 'scale', value: tf.div(kept, 1 - rate) };
+        const value = rng.stream(`${site}-${layer}`).dropoutMask([steps, batch, size], 1 - rate); // [T, B, N]
+        return { site, layer, kind: 'scale', value };
       };
       const last = model.layers.length - 1;
       return [

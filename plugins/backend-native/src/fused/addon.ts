@@ -108,6 +108,40 @@ export interface SteppedAddon {
   ): void;
 }
 
+/** Products of an input that has another mask for each gate: (x ⊙ m_g) · W_g, side by side. */
+export interface GatedAddon {
+  /** x [T, B, inputs], weight [inputs, gates * units] -> y [T, B, gates * units]. */
+  gatedProduct(
+    steps: number,
+    batch: number,
+    inputs: number,
+    gates: number,
+    units: number,
+    /** `[1|T, 1|B, gates, 1|inputs]`: the three sizes that may be 1. */
+    maskShape: Int32Array,
+    masks: Float32Array,
+    weight: Float32Array,
+    x: Float32Array,
+    y: Float32Array,
+  ): void;
+
+  /** From the gradient dy of y: fills dx and dWeight. */
+  gatedProductGradient(
+    steps: number,
+    batch: number,
+    inputs: number,
+    gates: number,
+    units: number,
+    maskShape: Int32Array,
+    masks: Float32Array,
+    weight: Float32Array,
+    x: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+    dWeight: Float32Array,
+  ): void;
+}
+
 /** An output layer with its loss: hidden `[rows, inputs]`, weight `[outputs, inputs]`, bias `[outputs]`. */
 export interface OutputAddon {
   /** Floats that a forward pass for training keeps for its backward pass. */

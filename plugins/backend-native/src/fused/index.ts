@@ -2,6 +2,7 @@ import type { FusedKernels, RandomFills } from '@rnnx/core';
 import type { Addon } from '../addon-types.js';
 import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
+import { createGatedProduct } from './gated-product.js';
 import { createLinearSigmoid } from './linear-sigmoid.js';
 import { Memory } from './memory.js';
 import { createMomentSequence } from './moments.js';
@@ -17,7 +18,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
   const fills: RandomFills = {
     uniforms: (key0, key1, out) => addon.philoxUniforms(key0 >>> 0, key1 >>> 0, out.length, out),
     normals: (key0, key1, out) => addon.philoxNormals(key0 >>> 0, key1 >>> 0, out.length, out),
-    bernoulli: (key0, key1, keep, out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, out),
+    bernoulli: (key0, key1, keep, out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, 1, out),
   };
   // Fresh memory for the noise of all steps' weights costs as much as the noise: its pages are cleared first.
   const drawn = (shape: readonly number[], fill: (out: Float32Array) => void) => {
@@ -28,6 +29,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
   return {
     sequence: createSequence(addon, store),
     steppedProduct: createSteppedProduct(addon, store),
+    gatedProduct: createGatedProduct(addon, store),
     momentSequence: createMomentSequence(addon, store),
     normalizedSequence: createNormalizedSequence(addon, store),
     linearSigmoid: createLinearSigmoid(addon, store),
@@ -38,6 +40,8 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
       uniform: (key0, key1, shape) => drawn(shape, (out) => fills.uniforms(key0, key1, out)),
       normal: (key0, key1, shape) => drawn(shape, (out) => fills.normals(key0, key1, out)),
       bernoulli: (key0, key1, keep, shape) => drawn(shape, (out) => fills.bernoulli(key0, key1, keep, out)),
+      scaledBernoulli: (key0, key1, keep, kept, shape) =>
+        drawn(shape, (out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, kept, out)),
     },
   };
 }

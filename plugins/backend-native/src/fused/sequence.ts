@@ -44,7 +44,7 @@ export function createSequence(
     return { hidden, last: { h, ...(c && { c }) } };
   };
 
-  /** Gradients of product, state, weights and, but for those at the weights, values, in this order. */
+  /** Gradients of product, state, weights and the values whose gradient comes here, in this order. */
   const backward = (run: Run, dy: tf.Tensor): tf.Tensor[] => {
     const { geometry, weights, values, memory } = run;
     const [, steps, batch, units] = geometry;
@@ -54,7 +54,7 @@ export function createSequence(
     const recurrent = make(weights.recurrent.shape);
     const candidate = weights.candidate && make(weights.candidate.shape);
     const bias = weights.bias && make(weights.bias.shape);
-    const gradients = values.map(({ shape }, i) => (run.apart[i] ? undefined : make(shape)));
+    const gradients = values.map(({ shape }, i) => (run.wanted[i] === 'here' ? make(shape) : undefined));
     for (const sum of [bias, ...gradients]) sum?.array.fill(0);
     addon.sequenceBackward(
       ...geometry,
@@ -75,8 +75,8 @@ export function createSequence(
   };
 
   /** Gradients of the values at the weights. */
-  const valuesBackward = ({ geometry, weights, values, memory, apart }: Run): tf.Tensor[] => {
-    const gradients = values.map(({ shape }, i) => (apart[i] ? make(shape) : undefined));
+  const valuesBackward = ({ geometry, weights, values, memory, wanted }: Run): tf.Tensor[] => {
+    const gradients = values.map(({ shape }, i) => (wanted[i] === 'apart' ? make(shape) : undefined));
     for (const sum of gradients) sum?.array.fill(0);
     addon.sequenceWeightValues(
       ...geometry,
@@ -100,10 +100,12 @@ export function createSequence(
     const weights = partsOf(request);
     const weightList = [weights.recurrent, weights.candidate, weights.bias].filter((weight) => weight !== undefined);
     const values = perturbations.map(({ value }) => value);
-    const apart = perturbations.map(({ site }) => atWeights(site));
+    const wanted = perturbations.map(({ site, constant }) =>
+      constant ? undefined : atWeights(site) ? 'apart' : 'here',
+    );
     let done: Run | undefined;
     const ties = tie(
-      values.filter((_, i) => apart[i]),
+      values.filter((_, i) => wanted[i] === 'apart'),
       () => valuesBackward(done!),
     );
     let last: Readonly<Record<string, Result>> = {};
@@ -121,7 +123,7 @@ export function createSequence(
           candidate: weights.candidate && rest.shift(),
           bias: weights.bias && rest.shift(),
         };
-        done = { geometry, columns: product.shape[2], weights: again, values: rest, apart, memory };
+        done = { geometry, columns: product.shape[2], weights: again, values: rest, wanted, memory };
         const gradients = backward(done, dy);
         const taken = memory;
         memory = undefined;
@@ -135,7 +137,7 @@ export function createSequence(
       product,
       ...(hasCellState(geometry) ? [state.h!, state.c!] : [state.h!]),
       ...weightList,
-      ...values.filter((_, i) => !apart[i]),
+      ...values.filter((_, i) => wanted[i] === 'here'),
       ...ties,
     ) as tf.Tensor3D;
     return { hidden, state: toTensors(last) };
@@ -149,8 +151,8 @@ interface Run {
   readonly columns: number;
   readonly weights: Parts<tf.Tensor>;
   readonly values: readonly tf.Tensor[];
-  /** Which of the values stand at the weights. */
-  readonly apart: readonly boolean[];
+  /** Whether the gradient of a value comes with the others, from a call of its own (at the weights), or not at all. */
+  readonly wanted: readonly ('here' | 'apart' | undefined)[];
   readonly memory: Kept;
 }
 

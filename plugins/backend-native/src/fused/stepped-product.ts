@@ -44,16 +44,17 @@ export function createSteppedProduct(addon: SteppedAddon, store: Memory): NonNul
       const [left, right] = transposed ? [sides[1], sides[0]] : sides;
       addon.steppedProductGradient(...geometry, arrays(values), targets, store.floats(w!), left, right, dMatrix);
     };
-    const ties = tie(given, () => {
-      const results = given.map(({ shape }) => store.result(shape));
-      for (const { array } of results) array.fill(0);
+    const learned = given.filter((_, i) => !perturbations[i]!.constant);
+    const ties = tie(learned, () => {
+      const results = perturbations.map(({ value, constant }) => (constant ? undefined : store.result(value.shape)));
+      for (const result of results) result?.array.fill(0);
       gradients(
         later!.saved,
         later!.dy,
-        results.map(({ array }) => array),
+        results.map((result) => result?.array ?? null),
         null,
       );
-      return results.map(toTensor);
+      return results.filter((result) => result !== undefined).map(toTensor);
     });
     return tf.customGrad((...inputs) => {
       const save = inputs.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
@@ -64,12 +65,14 @@ export function createSteppedProduct(addon: SteppedAddon, store: Memory): NonNul
         const dMatrix = store.result([rows, columns]);
         const none = values.map(() => null);
         gradients(saved, store.floats(dy), none, dMatrix.array);
-        const kept = store.keep(dy.size);
-        kept.array.set(store.floats(dy).subarray(0, dy.size));
-        later = { saved, dy: kept.array };
-        // The ties' gradients come later within this backward pass, which is synchronous, or not at all.
-        queueMicrotask(() => store.release(kept));
-        return [multiply(!transposed, dy, w!, values), toTensor(dMatrix), tf.scalar(0)];
+        if (learned.length > 0) {
+          const kept = store.keep(dy.size);
+          kept.array.set(store.floats(dy).subarray(0, dy.size));
+          later = { saved, dy: kept.array };
+          // The ties' gradients come later within this backward pass, which is synchronous, or not at all.
+          queueMicrotask(() => store.release(kept));
+        }
+        return [multiply(!transposed, dy, w!, values), toTensor(dMatrix), ...ties.map(() => tf.scalar(0))];
       };
       return { value: multiply(transposed, x, matrix, given), gradFunc: gradFunc as never };
     })(x, matrix, ...ties) as tf.Tensor3D;

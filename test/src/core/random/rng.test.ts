@@ -228,6 +228,20 @@ describe('draws', () => {
         .to.throw(RnnxError, /from 0 to 1/)
         .with.property('code', 'RNNX_OPTION_INVALID');
   });
+
+  it('dropoutMask: what bernoulli draws over the keep probability; 0 keeps nothing to divide', async () => {
+    for (const keep of [0.3, 0.5, 0.95, 1]) {
+      const [mask, kept] = [root.dropoutMask([30, 50], keep), root.bernoulli([30, 50], keep)];
+      const divided = tf.div(kept, keep);
+      expect(mask.shape).to.deep.equal([30, 50]);
+      expect(await mask.data()).to.deep.equal(await divided.data());
+      tf.dispose([mask, kept, divided]);
+    }
+    for (const keep of [0, -0.1, 1.1, Number.NaN])
+      expect(() => root.dropoutMask([1], keep))
+        .to.throw(RnnxError, /above 0, at most 1/)
+        .with.property('code', 'RNNX_OPTION_INVALID');
+  });
 });
 
 describe('permutations', () => {

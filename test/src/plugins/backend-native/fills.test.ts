@@ -17,10 +17,13 @@ describe('random fills of the native backend', () => {
           uniform: await rng.uniform([count]).data(),
           normal: await rng.normal([1, count]).data(),
           bernoulli: await rng.bernoulli([count], 0.3).data(),
+          dropoutMask: await rng.dropoutMask([count], 0.3).data(),
+          divided: await tf.div(rng.bernoulli([count], 0.3), 0.3).data(),
         });
         const native = await draws();
         enableFusedKernels(false);
         const plain = await draws().finally(() => enableFusedKernels(true));
+        expect(bits({ mask: native.dropoutMask })).to.deep.equal(bits({ mask: native.divided }));
         expect(bits(native), `seed ${seed}, ${count} numbers`).to.deep.equal(bits(plain));
       }
   });

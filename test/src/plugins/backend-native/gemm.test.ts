@@ -126,7 +126,7 @@ describe('native addon', () => {
     it('compare with the keep probability as the core does', async () => {
       for (const keep of [0, 2 ** -32, 0.3, 0.5, 1 - 2 ** -40, 1]) {
         const out = new Float32Array(5001);
-        openAddon().philoxBernoulli(2024, 0, out.length, keep, out);
+        openAddon().philoxBernoulli(2024, 0, out.length, keep, 1, out);
         const tensor = createRng(2024).bernoulli([out.length], keep);
         expect(out).to.deep.equal(await tensor.data());
         tensor.dispose();
@@ -231,7 +231,7 @@ describe('native addon', () => {
         () => addon.sgd(4, x, new Int32Array(4) as never, 1, 1, x),
         /sgd: gradient must be a Float32Array, got an Int32Array/,
       ],
-      [() => addon.philoxBernoulli(0, 0, 4, 1.5, x), /philoxBernoulli: keep must be from 0 to 1/],
+      [() => addon.philoxBernoulli(0, 0, 4, 1.5, 1, x), /philoxBernoulli: keep must be from 0 to 1/],
       [
         () => addon.softmaxLoss(1, 2, 2, x, x, x, Int32Array.of(2), x, null),
         /softmaxLoss: labels must be in 0 .. outputs-1/,

@@ -82,6 +82,12 @@ function stepped() {
   return { geometry: [3, 2, 4, 5, 2, table], values };
 }
 
+/** Three steps of two examples with 4 inputs through [4, 15] in three gates, each with a mask. */
+function gated(): Call {
+  const shape = Int32Array.of(draws.pick([1, 3]), draws.pick([1, 2]), draws.pick([1, 4]));
+  return [3, 2, 4, 3, 5, shape, f(3 * shape[0]! * shape[1]! * shape[2]!), f(60), f(24)];
+}
+
 /** A batch-normalised sequence of 3 steps, 2 examples and 5 units. */
 function normalized() {
   const norm = (n: number) => [f(n), 0.1, f(3 * n), f(3 * n)];
@@ -137,7 +143,7 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   philoxUniforms: () => [1, 2, 5, f(5)],
   philoxNormals: () => [1, 2, 5, f(5)],
   philoxDoubles: () => [1, 2, 5, new Float64Array(5)],
-  philoxBernoulli: () => [1, 2, 5, 0.5, f(5)],
+  philoxBernoulli: () => [1, 2, 5, 0.5, 2, f(5)],
   binary: () => [draws.whole(0, 8), broadcast(), f(12), f(4), f(12)],
   compareFloat: () => [draws.whole(0, 5), broadcast(), f(12), f(4), new Uint8Array(12)],
   copyFloat: () => [turning(), f(14), f(14)],
@@ -171,6 +177,8 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
     const targets = draws.chance(0.5) ? values() : [null, null];
     return [...geometry, values(), targets, f(20), f(24), f(30), draws.chance(0.5) ? f(20) : null];
   },
+  gatedProduct: () => [...gated(), f(90)],
+  gatedProductGradient: () => [...gated(), f(90), f(24), f(60)],
   sequenceWeightValues: () => {
     const { sizes, values, recurrent, candidate, memory } = sequence();
     return [...sizes, values(), [null, null, null, values()[3]], recurrent(), candidate(), memory()];
