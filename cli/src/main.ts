@@ -91,6 +91,7 @@ function createProgram(finish: (code: number) => void): Command {
     new Option('--budget <time>', 'end after this time, such as 2h; the same command goes on').argParser(parseDuration),
     new Option('--row-budget <time>', 'longest time for one row and seed').argParser(parseDuration),
     new Option('--epochs <number>', 'fewer epochs than the paper; the report says so').argParser(countFromOne),
+    new Option('--search <number>', "settings drawn for each row from the paper's own ranges").argParser(countFromOne),
     new Option('--jobs <number>', 'child processes at a time').argParser(countFromOne).default(1),
     backendOption(),
     ...dataOptions(),

@@ -10,7 +10,7 @@ import { rbnMnist } from './rbn-mnist.js';
 import { rbnPtbChar } from './rbn-ptb-char.js';
 import { rbnText8 } from './rbn-text8.js';
 
-export type { Choice, Preset, Published, PublishedRow } from './preset.js';
+export type { Choice, Preset, Published, PublishedRow, SearchRange } from './preset.js';
 export { describePublished } from './published.js';
 
 /** Every preset, table by table; names and aliases are unique. */

@@ -1,4 +1,5 @@
 import type { ExperimentInput, PluginRef } from '@rnnx/core';
+import { searchOf } from './music-search.js';
 import { type Corpus, corpora, type Model, type Regularizer, type Settings } from './music-settings.js';
 import { rowOf } from './papers.js';
 import type { Choice, Preset } from './preset.js';
@@ -228,6 +229,7 @@ export const music: readonly Preset[] = corpora.flatMap((corpus) =>
   (Object.keys(models) as Model[]).map((model): Preset => {
     const config = experiment(corpus, model);
     const { title, target, table1 } = corpus;
+    const search = searchOf(model);
     const label = model === 'rnn' ? 'plain-rnn' : `rnn-${model}`;
     return {
       name: config.name!,
@@ -239,6 +241,7 @@ export const music: readonly Preset[] = corpora.flatMap((corpus) =>
         { split: 'test', metric: 'nll-per-step', value: table1[model], targets: [`rrn-1-${target}-${label}-test`] },
       ],
       config,
+      ...(search && { search }),
     };
   }),
 );

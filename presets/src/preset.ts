@@ -29,6 +29,17 @@ export interface Choice {
   readonly text: string;
 }
 
+/** A setting that a paper searched at random: one of a few values, or any between two, uniform on a scale. */
+export type SearchRange = {
+  /** As the paper calls it: `λ`, `step rate`. */
+  readonly name: string;
+  /** Where the value goes in the configuration: `regularizers.0.std`. */
+  readonly paths: readonly string[];
+} & (
+  | { readonly values: readonly number[] }
+  | { readonly from: number; readonly to: number; readonly scale: 'linear' | 'log' }
+);
+
 /** A ready experiment as data, with what was published beside it. */
 export interface Preset {
   /** Lower case with hyphens. */
@@ -44,4 +55,6 @@ export interface Preset {
   /** Empty where nothing comparable was published. */
   readonly published: readonly Published[];
   readonly config: ExperimentInput;
+  /** Where the paper found its settings; absent where it states no ranges. */
+  readonly search?: readonly SearchRange[];
 }

@@ -10,6 +10,7 @@ export interface ReproduceCommandOptions extends DataOptions {
   readonly seeds: number;
   readonly budget?: number;
   readonly rowBudget?: number;
+  readonly search?: number;
   readonly jobs: number;
   readonly out?: string;
   readonly backend?: string;

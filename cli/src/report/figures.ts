@@ -1,14 +1,17 @@
-import { isPlainObject } from '@rnnx/core';
 import { metricLabels } from '../terminal/format.js';
 import type { Chart, Series } from './chart.js';
 import { sorted } from './config-hash.js';
 import { curvesOver, over } from './curves.js';
 import { groupsOf, nameOf, partition } from './groups.js';
+import { numbersIn } from './numbers.js';
 import { cellOf, type ReportFigure, type ReportRow } from './report.js';
 import type { RunData } from './run-data.js';
+import { searchFigure, withoutSearches } from './search.js';
 
 /** The papers' figures of whole tables, as far as runs have what they show. */
-export function figuresOf(rows: readonly ReportRow[]): readonly ReportFigure[] {
+export function figuresOf(all: readonly ReportRow[]): readonly ReportFigure[] {
+  const { table: rows } = withoutSearches(all);
+  const search = searchFigure(all);
   const figures: ReportFigure[] = [
     {
       id: 'noise',
@@ -34,12 +37,11 @@ export function figuresOf(rows: readonly ReportRow[]): readonly ReportFigure[] {
     {
       id: 'options',
       title: 'Test metric against an option',
-      caption:
-        'Rows that differ in one number of a regularizer only (figures 8 to 10 of the music study: λ, σ and p); bars are one standard deviation over seeds.',
+      caption: 'Rows that differ in one number of a regularizer only; bars are one standard deviation over seeds.',
       charts: optionCharts(rows),
     },
   ];
-  return figures.filter(({ charts }) => charts.length > 0);
+  return [...figures.filter(({ charts }) => charts.length > 0), ...(search ? [search] : [])];
 }
 
 interface Begun {
@@ -121,16 +123,6 @@ function optionCharts(rows: readonly ReportRow[]): readonly Chart[] {
     const y = { name: `test ${metricLabels[lines[0]![0]!.row.metric]}` };
     return [{ kind: 'curves', title: `Test against ${option}`, x: { name: option }, y, series }];
   });
-}
-
-/** Numbers by their path: `0.spread`. */
-export function numbersIn(value: unknown, path = ''): Readonly<Record<string, number>> {
-  if (typeof value === 'number') return { [path]: value };
-  const entries = Array.isArray(value) ? value.entries() : isPlainObject(value) ? Object.entries(value) : [];
-  const found: Record<string, number> = {};
-  for (const [key, inner] of entries)
-    Object.assign(found, numbersIn(inner, path === '' ? String(key) : `${path}.${key}`));
-  return found;
 }
 
 /** All that decides a row's result but one number. */

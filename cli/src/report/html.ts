@@ -6,6 +6,7 @@ import { groupCurves, learningCurves } from './curves.js';
 import { environmentOf } from './environment.js';
 import { groupsOf } from './groups.js';
 import { type Report, type ReportFigure, type ReportRow, statusOf, tablesOf } from './report.js';
+import { bestFirst, shownOfSearch, withoutSearches } from './search.js';
 import { style } from './style.js';
 import { escapeXml, renderSvg } from './svg.js';
 
@@ -15,9 +16,11 @@ const policy = "default-src 'none'; style-src 'unsafe-inline'";
 /** One page that opens from disk: tables, plots, commands, environment. The same report gives the same bytes. */
 export function renderHtml(report: Report): string {
   const tables = [...tablesOf(report.rows)];
-  const groups = groupPlots(report.rows);
+  const groups = groupPlots(withoutSearches(report.rows).table);
   const sections = [
-    ...tables.map(([name, rows], i) => section(`table-${i + 1}`, name, tableOf(name, rows))),
+    ...tables.map(([name, rows], i) =>
+      section(`table-${i + 1}`, name, rows[0]!.search ? searchOf(name, rows) : tableOf(name, rows)),
+    ),
     ...report.figures.map((figure) => section(`figure-${figure.id}`, figure.title, figureBody(figure))),
     ...(groups.length > 0 ? [section('curves', 'Learning curves', groups.join('\n'))] : []),
     section('commands', 'Commands', commands(report)),
@@ -80,6 +83,14 @@ function tableOf(name: string, rows: readonly ReportRow[]): string {
     `${unfinished ? '<p class="note">* not finished: the best validation epoch so far.</p>' : ''}` +
     folded('in all of these rows where the paper is silent', common)
   );
+}
+
+/** The best settings of a search, then all of them, folded. */
+function searchOf(name: string, rows: readonly ReportRow[]): string {
+  const ordered = bestFirst(rows);
+  const best = tableOf(name, ordered.slice(0, shownOfSearch));
+  if (rows.length <= shownOfSearch) return best;
+  return `${best}\n<details><summary>All ${rows.length} settings, the best validation first</summary>${tableOf(name, ordered)}</details>`;
 }
 
 /** Choices behind a line that tells how many there are. */

@@ -3,12 +3,13 @@ import { resultTable } from './cells.js';
 import { choicesOf } from './choices.js';
 import { environmentOf } from './environment.js';
 import { type Report, type ReportRow, tablesOf } from './report.js';
+import { bestFirst } from './search.js';
 
 /** The report's tables, commands and environment as Markdown. */
 export function renderMarkdown(report: Report): string {
   const parts = [`# ${report.title}`, report.subtitle, ...report.notes.map((note) => `- ${note}`)];
   for (const [name, rows] of tablesOf(report.rows)) {
-    const { head, body } = resultTable(rows);
+    const { head, body } = resultTable(rows[0]!.search ? bestFirst(rows) : rows);
     parts.push(`## ${name}`, table(head, body), ...choicesIn(rows));
   }
   if (report.rows.some(({ runs }) => runs.some(({ data }) => data !== undefined && data.result === undefined)))

@@ -1,5 +1,5 @@
 import type { ExperimentConfig, Score, Task } from '@rnnx/core';
-import type { Choice, Published } from '@rnnx/presets';
+import type { Choice, Published, SearchRange } from '@rnnx/presets';
 import { type Spread, spreadOf } from '../terminal/comparison.js';
 import type { Chart } from './chart.js';
 import type { EpochPoint, RunData } from './run-data.js';
@@ -32,6 +32,10 @@ export interface ReportRow {
   readonly published: readonly Published[];
   /** What the paper leaves open, and how it was decided. */
   readonly choices?: readonly Choice[];
+  /** What the paper searched at random to find the settings of the row. */
+  readonly ranges?: readonly SearchRange[];
+  /** Where it is a setting of such a search: of which row, and what was drawn, by the names of the ranges. */
+  readonly search?: { readonly of: string; readonly label: string; readonly values: Readonly<Record<string, number>> };
   /** Epochs that this row is trained for at most, and those of the paper's settings where they differ. */
   readonly epochs: number;
   readonly paperEpochs?: number;

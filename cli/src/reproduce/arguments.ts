@@ -19,7 +19,8 @@ export async function beginArguments(
     ...(reportEvery === undefined ? [] : ['--set', `training.reportEvery=${reportEvery}`]),
     ...['--seed', String(seed), '--out', folder],
   ];
-  if (isOurs(planned.preset)) return ['run', ...presetArguments(planned, { backend, epochs }), ...end];
+  if (isOurs(planned.drawn?.of ?? planned.preset))
+    return ['run', ...presetArguments(planned, { backend, epochs }), ...end];
   const file = join(out, 'configs', `${id}.json`);
   await makeFolder(join(out, 'configs'));
   await writeJson(file, planned.input);
@@ -36,12 +37,13 @@ export function rowCommand(
 }
 
 function presetArguments(
-  { preset, rows }: PlannedPreset,
+  { preset, rows, drawn }: PlannedPreset,
   { backend, epochs }: Pick<RowSettings, 'backend' | 'epochs'>,
 ): readonly string[] {
   const fewer = epochs !== undefined && rows.some(({ paperEpochs }) => epochs < paperEpochs);
   return [
-    ...['--preset', preset.name],
+    ...['--preset', drawn?.of.name ?? preset.name],
+    ...(drawn?.assignments.flatMap((assignment) => ['--set', assignment]) ?? []),
     ...(fewer ? ['--set', `training.epochs=${epochs}`] : []),
     ...(backend === undefined ? [] : ['--backend', backend]),
   ];

@@ -5,6 +5,7 @@ import { type Estimate, estimateRun, type RunSize, scaledEstimate, sizeOf } from
 import type { Host } from '../host.js';
 import { sorted } from '../report/config-hash.js';
 import { describeEstimate } from '../terminal/estimate.js';
+import { bytes, duration } from '../terminal/format.js';
 import { createModel } from '../train-run.js';
 import type { TableProgress } from './progress.js';
 import type { PlannedPreset, PlannedRow } from './rows.js';
@@ -43,6 +44,7 @@ export async function lookAhead(
   const estimates = new Map<string, Estimate>();
   const problems = new Map<string, string>();
   const known: Known = { byCost: new Map(), measured: [], until: performance.now() + 1000 * seconds };
+  const searches = new Map<string, readonly Estimate[]>();
   let first: unknown;
   for (const [i, each] of planned.entries()) {
     if (signal.aborted) break;
@@ -52,7 +54,8 @@ export async function lookAhead(
     try {
       const estimate = await estimatePreset(host, each, known);
       estimates.set(name, estimate);
-      told.line(`${name}  ${describeEstimate(estimate)}`);
+      if (each.drawn === undefined) told.line(`${name}  ${describeEstimate(estimate)}`);
+      else searches.set(each.drawn.of.name, [...(searches.get(each.drawn.of.name) ?? []), estimate]);
     } catch (error) {
       if (!(error instanceof RnnxError)) {
         // Whatever it is, the row's own process will meet it and cost only itself.
@@ -63,6 +66,11 @@ export async function lookAhead(
       problems.set(name, inOneLine(error));
       told.line(`${name}  cannot run: ${inOneLine(error)}`);
     }
+  }
+  for (const [name, all] of searches) {
+    const seconds = all.reduce((sum, estimate) => sum + estimate.seconds, 0);
+    const most = all.reduce((largest, estimate) => Math.max(largest, estimate.bytes), 0);
+    told.line(`${name}  search of ${all.length}: about ${duration(seconds)} and ${bytes(most)} of memory`);
   }
   if (planned.length > 0 && problems.size === planned.length) throw first;
   return { estimates, problems };

@@ -49,7 +49,8 @@ async function rowOf(
   { problems, state, options }: ReportSources,
 ): Promise<ReportRow> {
   const { preset } = row;
-  const seeds = Array.from({ length: options.seeds }, (_, i) => i + 1);
+  const { drawn } = planned;
+  const seeds = Array.from({ length: drawn === undefined ? options.seeds : 1 }, (_, i) => i + 1);
   const runs = await Promise.all(
     seeds.map(async (seed): Promise<RowRun> => {
       const folder = folderOf(options.out, planned, seed);
@@ -76,7 +77,10 @@ async function rowOf(
     ...(preset.choices && { choices: preset.choices }),
     epochs,
     ...(epochs === row.paperEpochs ? {} : { paperEpochs: row.paperEpochs }),
-    command: rowCommand(planned, options),
+    command: rowCommand(planned, { ...options, seeds: seeds.length }),
+    ...(preset.search && { ranges: preset.search }),
+    ...(drawn && { search: { of: drawn.of.name, label: drawn.of.paper?.row ?? drawn.of.title, values: drawn.values } }),
+    ...(drawn?.of.search && { ranges: drawn.of.search }),
     runs,
     ...(problem && { problem }),
   };
@@ -89,6 +93,11 @@ function notesOf(rows: readonly ReportRow[], { seeds, epochs, rowBudget }: Repro
   if (rows.some(({ paperEpochs }) => paperEpochs !== undefined))
     notes.push(
       `Trained for at most ${epochs} epochs, fewer than the paper's settings have: these are not the paper's conditions.`,
+    );
+  const searched = rows.filter(({ search }) => search).length;
+  if (searched > 0)
+    notes.push(
+      `A random search ran ${searched} settings beside the table, drawn from the paper's ranges, with seed 1; its result is the test of the setting with the best validation.`,
     );
   if (rowBudget !== undefined)
     notes.push(

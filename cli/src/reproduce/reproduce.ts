@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { presets as allPresets, type Preset } from '@rnnx/presets';
 import { availableMemory, type Estimate } from '../estimate.js';
 import { Host, type HostOptions } from '../host.js';
+import { partition } from '../report/groups.js';
 import type { Report } from '../report/report.js';
 import { writeReport } from '../report/write.js';
 import { makeFolder } from '../run-folder/files.js';
@@ -14,6 +15,7 @@ import { lookAhead, type Outlook } from './look-ahead.js';
 import type { TableProgress } from './progress.js';
 import { buildReport } from './report.js';
 import { folderOf, type PlannedPreset, planPreset, presetsOf } from './rows.js';
+import { drawSettings } from './search.js';
 import { StateFile } from './state.js';
 
 export interface ReproduceOptions extends HostOptions {
@@ -26,6 +28,8 @@ export interface ReproduceOptions extends HostOptions {
   /** Seconds for the whole, and for each row and seed. */
   readonly budget?: number;
   readonly rowBudget?: number;
+  /** Settings drawn for each row from the ranges that its paper searched, one seed each, after the rows themselves. */
+  readonly search?: number;
   /** Child processes at a time. */
   readonly jobs: number;
   /** Folder of runs, state and report; it may hold those of earlier calls. */
@@ -78,7 +82,11 @@ async function reproducePresets(
   const { out, jobs: parallel, signal } = options;
   await import('../report/html.js'); // now, so that an upgrade meanwhile does not part it from the rest
   const host = await Host.open([], options);
-  const planned = chosen.map((preset) => planPreset(host, preset, options));
+  const drawn = options.search === undefined ? [] : drawSettings(chosen, options.search);
+  const planned = [
+    ...chosen.map((preset) => planPreset(host, preset, options)),
+    ...drawn.map((each) => ({ ...planPreset(host, each.preset, options), drawn: each })),
+  ];
   const state = await StateFile.open(out);
   const budget = new AbortController();
   const timer = options.budget === undefined ? undefined : setTimeout(() => budget.abort(), options.budget * 1000);
@@ -89,7 +97,7 @@ async function reproducePresets(
     const unfinished = await select(planned, async (each) => !(await isDone(each, options)));
     const outlook = await withEnvironment(childThreads(parallel), () => lookAhead(host, unfinished, ending, progress));
     problems = outlook.problems;
-    const jobs = await plannedJobs(planned, outlook, options);
+    const jobs = await plannedJobs(planned, outlook, state, options);
     announce(jobs, planned, problems, options, progress);
     progress.plan(jobs, parallel, options.rowBudget);
     await runJobs(jobs, {
@@ -108,8 +116,11 @@ async function reproducePresets(
   }
   const report = await buildReport({ planned, problems, state, options });
   const written = await writeReport(report, out);
-  const failed = report.rows.filter(({ runs }) => runs.some((run) => run.failed)).length;
-  return { report, ...written, stopped: ending.aborted, failed };
+  // A setting of a search that diverges is a result.
+  const failed = report.rows.filter(({ runs, search }) =>
+    runs.some((run) => run.failed && !(search && diverged(run.note))),
+  );
+  return { report, ...written, stopped: ending.aborted, failed: failed.length };
 }
 
 async function select<T>(values: readonly T[], keep: (value: T) => Promise<boolean>): Promise<readonly T[]> {
@@ -119,37 +130,50 @@ async function select<T>(values: readonly T[], keep: (value: T) => Promise<boole
 
 /** Every seed of a preset has its result. */
 async function isDone(planned: PlannedPreset, options: ReproduceOptions): Promise<boolean> {
-  const done = seedsOf(options).map((seed) =>
+  const done = seedsOf(options, planned).map((seed) =>
     isFinished({ folder: folderOf(options.out, planned, seed), planned }, seed),
   );
   return (await Promise.all(done)).every(Boolean);
 }
 
-const seedsOf = ({ seeds }: ReproduceOptions) => Array.from({ length: seeds }, (_, i) => i + 1);
+/** The settings of a search have one each. */
+const seedsOf = ({ seeds }: ReproduceOptions, { drawn }: PlannedPreset) =>
+  Array.from({ length: drawn === undefined ? seeds : 1 }, (_, i) => i + 1);
 
-/** What is left to do: the first seed of all before the second of any, the cheapest first. */
+/** Whether a run ended in numbers that are none, which it would again. */
+const diverged = (message: string | undefined) => message?.includes('RNNX_NONFINITE') === true;
+
+/**
+ * What is left to do: the first seed of all before the second of any, the cheapest first; then a search, in the order of its
+ * draws.
+ */
 async function plannedJobs(
   planned: readonly PlannedPreset[],
   { estimates, problems }: Outlook,
+  state: StateFile,
   options: ReproduceOptions,
 ): Promise<readonly Job[]> {
   const jobs: Job[] = [];
   const possible = planned.filter(({ preset }) => !problems.has(preset.name));
   const costOf = ({ preset }: PlannedPreset) => estimates.get(preset.name)?.seconds ?? 0;
-  for (const seed of seedsOf(options))
-    for (const each of [...possible].sort((a, b) => costOf(a) - costOf(b))) {
-      const folder = folderOf(options.out, each, seed);
-      if (await isFinished({ folder, planned: each }, seed)) continue;
-      jobs.push({
-        id: basename(folder),
-        folder,
-        planned: each,
-        seed,
-        expected: estimates.get(each.preset.name)?.seconds ?? null,
-        bytes: estimates.get(each.preset.name)?.bytes ?? null,
-        ...reports(each, estimates.get(each.preset.name)),
-      });
-    }
+  const cheapestFirst = possible.filter(({ drawn }) => drawn === undefined).sort((a, b) => costOf(a) - costOf(b));
+  const seeds = Array.from({ length: options.seeds }, (_, i) => i + 1);
+  const order = seeds.flatMap((seed) => cheapestFirst.map((each) => ({ each, seed })));
+  const draws = partition(
+    possible.filter(({ drawn }) => drawn !== undefined),
+    ({ drawn }) => drawn!.of.name,
+  );
+  for (let n = 0; n < (options.search ?? 0); n++)
+    order.push(...draws.flatMap((draw) => draw.slice(n, n + 1).map((each) => ({ each, seed: 1 }))));
+  for (const { each, seed } of order) {
+    const folder = folderOf(options.out, each, seed);
+    if (await isFinished({ folder, planned: each }, seed)) continue;
+    if (each.drawn !== undefined && diverged(state.get(basename(folder)).failure)) continue;
+    const estimate = estimates.get(each.preset.name);
+    const { seconds = null, bytes: needed = null } = estimate ?? {};
+    const id = basename(folder);
+    jobs.push({ id, folder, planned: each, seed, expected: seconds, bytes: needed, ...reports(each, estimate) });
+  }
   return jobs;
 }
 
@@ -173,11 +197,13 @@ function announce(
   jobs: readonly Job[],
   planned: readonly PlannedPreset[],
   problems: Problems,
-  { seeds, jobs: parallel, rowBudget }: ReproduceOptions,
+  options: ReproduceOptions,
   progress: TableProgress,
 ): void {
-  const all = planned.length * seeds;
-  const impossible = problems.size * seeds;
+  const { jobs: parallel, rowBudget } = options;
+  const runs = (each: PlannedPreset) => seedsOf(options, each).length;
+  const all = planned.reduce((sum, each) => sum + runs(each), 0);
+  const impossible = planned.reduce((sum, each) => sum + (problems.has(each.preset.name) ? runs(each) : 0), 0);
   const capped = (seconds: number) => Math.min(seconds, rowBudget ?? Number.POSITIVE_INFINITY);
   const seconds = jobs.reduce((sum, { expected }) => sum + capped(expected ?? 0), 0) / parallel;
   progress.line(

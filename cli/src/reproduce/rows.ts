@@ -10,6 +10,7 @@ import {
 import type { Preset } from '@rnnx/presets';
 import type { Host } from '../host.js';
 import { configHash } from '../report/config-hash.js';
+import type { DrawnPreset } from './search.js';
 
 /** What the command line changes in every row. */
 export interface RowSettings {
@@ -37,6 +38,8 @@ export interface PlannedPreset {
   /** As it is trained: the preset with the settings over it. */
   readonly input: ExperimentInput;
   readonly rows: readonly PlannedRow[];
+  /** Where it is a setting of a search. */
+  readonly drawn?: DrawnPreset;
 }
 
 /**

@@ -1,13 +1,15 @@
 import { resultTable } from '../report/cells.js';
 import { type Report, tablesOf } from '../report/report.js';
+import { bestFirst, shownOfSearch } from '../report/search.js';
 import { table } from './table.js';
 
 /** Columns that the page has room for, and a terminal has not. */
 const left: readonly string[] = ['configuration', 'tokens/s'];
 
-/** The tables of a report. */
+/** The tables of a report; of a search its best settings. */
 export function resultTables(report: Report): string {
-  return [...tablesOf(report.rows)].map(([name, rows]) => `${name}\n${oneTable(rows)}`).join('\n\n');
+  const shown = (rows: Report['rows']) => (rows[0]!.search ? bestFirst(rows).slice(0, shownOfSearch) : rows);
+  return [...tablesOf(report.rows)].map(([name, rows]) => `${name}\n${oneTable(shown(rows))}`).join('\n\n');
 }
 
 function oneTable(rows: Report['rows']): string {

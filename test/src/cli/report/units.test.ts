@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { parseDuration } from '../../../../cli/dist/commands/options.js';
 import { type Series, thinned, upperEnd } from '../../../../cli/dist/report/chart.js';
 import { configHash } from '../../../../cli/dist/report/config-hash.js';
-import { numbersIn } from '../../../../cli/dist/report/figures.js';
+import { numbersIn } from '../../../../cli/dist/report/numbers.js';
 import { median } from '../../../../cli/dist/report/run-data.js';
 import { renderSvg } from '../../../../cli/dist/report/svg.js';
 import { presetsOf } from '../../../../cli/dist/reproduce/rows.js';
