@@ -37,7 +37,7 @@ function choicesOf(order: Order, model: RbnModel): readonly Choice[] {
   if (order === 'mnist' && model === 'bn-lstm')
     choices.push({
       name: 'noise on the initial state',
-      text: 'N(0, 0.1²) on h_0 of every example in training, for images in reading order only, whose first pixels do not vary.',
+      text: "N(0, 0.1²) on h_0 of every example, for images in reading order only, whose first pixels do not vary; in training and, as in the authors' code, at evaluation and while population statistics are estimated.",
     });
   return choices;
 }

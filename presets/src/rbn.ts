@@ -21,7 +21,8 @@ export function start(cell: object = {}): NonNullable<ExperimentInput['model']> 
 
 /** @param steps T_max, time steps of the longest training sequence */
 export function batchNorm(steps: number, initialNoise = 0): PluginRef {
-  return { name: 'batch-norm-lstm', gamma: 0.1, epsilon: 1e-5, maxSteps: steps, initialNoise };
+  const noise = { initialNoise, ...(initialNoise > 0 && { initialNoiseAtTest: true }) };
+  return { name: 'batch-norm-lstm', gamma: 0.1, epsilon: 1e-5, maxSteps: steps, ...noise };
 }
 
 export function common(model: RbnModel): readonly Choice[] {

@@ -11,6 +11,7 @@ import type { WindowPlan } from './windows/window-plan.js';
  * minibatches of one pass with parameters fixed and noise off, of what the regularizers observe. A statistic that only some
  * minibatches have (a late time step) is averaged over those.
  *
+ * @param rng keyed for this pass; each minibatch has a stream of it, for what a regularizer keeps random even now
  * @returns by the names under which `weights` passes them to the model, `statistics/<owner>/<name>`; the caller owns them
  */
 export async function estimateStatistics(
@@ -39,7 +40,13 @@ export async function estimateStatistics(
         dispose(state);
         state = model.initialState(batch.batch);
       }
-      const pass = { phase: 'evaluate', copies: 1, average: 'probabilities', rng, observe } as const;
+      const pass = {
+        phase: 'evaluate',
+        copies: 1,
+        average: 'probabilities',
+        rng: rng.stream(`step-${index + 1}`),
+        observe,
+      } as const;
       const result = model.score(weights, batch, state, pass);
       dispose(state, result.nll, result.errors);
       state = result.state;

@@ -16,6 +16,7 @@ export interface BatchNormOptions {
   readonly epsilon: number;
   readonly maxSteps: number;
   readonly initialNoise: number;
+  readonly initialNoiseAtTest: boolean;
   readonly attention: boolean;
   readonly estimationBatches: number | null;
 }
@@ -35,8 +36,10 @@ export interface BatchNormOptions {
  *
  * GRU and simple RNN: the same for both products; they have no c_t, so (8) does not apply.
  *
- * `initialNoise`: N(0, σ²) on h_0 per example, against pixels of zero variance in sequential MNIST; in training only, while
- * the authors' code also keeps it at test.
+ * `initialNoise`: N(0, σ²) on h_0 per example, against pixels of zero variance in sequential MNIST. The paper does not say
+ * whether it stays at test; the authors' code keeps it, also while population statistics are estimated, which without it
+ * are those of another network than was trained. `initialNoiseAtTest` does so: an evaluation is then one Monte Carlo sample,
+ * and what else is random is sampled too.
  *
  * `attention`: BN-everywhere, for readers of cloze questions: each product under a tanh of the attention goes through (5) too,
  * with a β of its own, since no bias stands beside it. Those that are made at each position of the document have statistics
@@ -71,6 +74,11 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
         description: 'T_max: time steps with statistics of their own; later ones share those of the last',
       },
       initialNoise: { type: 'number', minimum: 0, default: 0, description: 'standard deviation of the noise on h_0' },
+      initialNoiseAtTest: {
+        type: 'boolean',
+        default: false,
+        description: 'keep that noise at evaluation and while population statistics are estimated',
+      },
       attention: {
         type: 'boolean',
         default: false,
@@ -84,8 +92,9 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
       },
     },
   },
-  create: ({ gamma, epsilon, maxSteps, initialNoise, attention, estimationBatches }) => ({
+  create: ({ gamma, epsilon, maxSteps, initialNoise, initialNoiseAtTest, attention, estimationBatches }) => ({
     estimationBatches: estimationBatches ?? Number.POSITIVE_INFINITY,
+    ...(initialNoise > 0 && initialNoiseAtTest && { monteCarlo: { train: 1, evaluate: 1, average: 'probabilities' } }),
 
     parameters: ({ layers, sites, attention: terms = [] }) => [
       ...layers.flatMap(({ hiddenSize, gates }, layer) => {
@@ -106,9 +115,10 @@ export const batchNormLstm = definePlugin<'regularizer', BatchNormOptions>({
     ],
 
     perturb(context) {
-      const { phase, model, batch, parameters, rng, mask } = context;
+      const { phase, model, batch, parameters, rng, mask, observe } = context;
       checkBatch(context);
-      const noisy = initialNoise > 0 && phase !== 'evaluate';
+      const estimating = observe !== undefined && initialNoiseAtTest;
+      const noisy = initialNoise > 0 && (phase !== 'evaluate' || estimating);
       const normalization = (name: string): Normalization => {
         const beta = parameters[`beta-${name}`];
         return {

@@ -259,6 +259,7 @@ export const techniques: readonly (readonly [AnyPlugin, RegularizerClaims])[] = 
         epsilon: [1e-5],
         maxSteps: [2],
         initialNoise: [0.1],
+        initialNoiseAtTest: [true],
         attention: [true],
         estimationBatches: [1],
       },

@@ -227,6 +227,48 @@ describe('batch-norm-lstm', () => {
     expect(await score(3)).to.equal((await result.nll.data())[0]);
   });
 
+  it('keeps that noise at test where asked to, with statistics that were estimated under it', async () => {
+    for (const cell of ['lstm', 'rnn']) {
+      const options = { initialNoise: 0.5, initialNoiseAtTest: true };
+      const [noisy, quiet] = [build(cell, 7, 4, options), build(cell, 7, 4, { initialNoise: 0.5 })];
+      expect(noisy.monteCarlo).to.deep.equal({ train: 1, evaluate: 1, average: 'probabilities' });
+      expect(quiet.monteCarlo.evaluate).to.equal(0);
+      expect(build(cell, 7, 4, { initialNoiseAtTest: true }).monteCarlo.evaluate, 'no noise to keep').to.equal(0);
+
+      // One minibatch under the noise of its training pass is the population: evaluated under the same noise it gives the same.
+      const weights = noisy.initialize(createRng(3));
+      const batch = tokenBatch(5, 6);
+      const statistics = await estimateStatistics(noisy, weights, plan(batch), createRng(1));
+      const rng = createRng(1).stream('step-1');
+      const score = async (phase: 'train' | 'sample', extra: object, keyed = rng) => {
+        const options = { ...pass, phase, rng: keyed };
+        const { nll } = noisy.score({ ...weights, ...extra }, batch, noisy.initialState(6), options);
+        return (await nll.data())[0]!;
+      };
+      const trained = await score('train', {});
+      expect(relativeError([await score('sample', statistics)], [trained])).to.be.below(1e-5);
+      expect(await score('sample', statistics, createRng(2))).not.to.equal(trained);
+
+      const without = await estimateStatistics(quiet, weights, plan(batch), createRng(1));
+      const spread = async (all: Record<string, tf.Tensor>) =>
+        (await all['statistics/batch-norm-lstm/recurrent-0/0/0']!.data()).slice(-1)[0];
+      expect(await spread(without), 'variance of h_0 W_h').to.be.closeTo(0, 1e-9);
+      expect(await spread(statistics)).to.be.above(1e-3);
+    }
+  });
+
+  it('averages other noise over minibatches while it estimates', async () => {
+    const model = build('lstm', 7, 4, { initialNoise: 0.5, initialNoiseAtTest: true });
+    const weights = model.initialize(createRng(3));
+    const batch = tokenBatch(3, 6);
+    const name = 'statistics/batch-norm-lstm/recurrent-0/0/0';
+    const [once, twice] = [
+      await estimateStatistics(model, weights, plan(batch), createRng(1)),
+      await estimateStatistics(model, weights, plan(batch, batch), createRng(1)),
+    ];
+    expect([...(await twice[name]!.data())]).not.to.deep.equal([...(await once[name]!.data())]);
+  });
+
   it('refuses one example a minibatch, and an evaluation without statistics', async () => {
     const model = build('lstm', 7, 4);
     const weights = model.initialize(createRng(3));
