@@ -134,7 +134,7 @@ export class Commands {
     const pass = this.pass();
     pass.setPipeline(kernel.pipeline);
     pass.setBindGroup(0, pipelines.bind(kernel, buffer, bytes, buffers), [0]);
-    pass.dispatchWorkgroups(groups[0]!, groups[1] ?? 1);
+    pass.dispatchWorkgroups(groups[0]!, groups[1] ?? 1, groups[2] ?? 1);
     this.recorded(1);
   }
 

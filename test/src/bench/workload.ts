@@ -19,6 +19,7 @@ import dropout from '@rnnx/dropout';
 import fastDropout from '@rnnx/fast-dropout';
 import galDropout from '@rnnx/gal-dropout';
 import noisin from '@rnnx/noisin';
+import weightNoise from '@rnnx/weight-noise';
 import zoneout from '@rnnx/zoneout';
 import * as tf from '@tensorflow/tfjs';
 import { smallModel, tokenBatch, wordTask } from '../support/models.js';
@@ -32,6 +33,8 @@ export const variants = {
   'gal-untied': [{ name: 'gal-dropout', input: 0.3, recurrent: 0.3, output: 0.3, gates: 'untied' }],
   zoneout: [{ name: 'zoneout', hidden: 0.05, cell: 0.5 }],
   dropconnect: [{ name: 'dropconnect', rate: 0.5 }],
+  'dropconnect-step': [{ name: 'dropconnect', rate: 0.5, lifetime: 'step' }],
+  'weight-noise': [{ name: 'weight-noise', std: 0.05, lifetime: 'step' }],
   'batch-norm': [{ name: 'batch-norm-lstm' }],
 } as const satisfies Readonly<Record<string, readonly PluginRef[]>>;
 
@@ -86,6 +89,7 @@ const registry = new PluginRegistry([
   ...fastDropout,
   ...galDropout,
   ...noisin,
+  ...weightNoise,
   ...zoneout,
 ]);
 

@@ -2,7 +2,9 @@ import type { FusedKernels } from '@rnnx/core';
 import type { StartedBackend } from '../tfjs-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { createDraws } from './draws.js';
+import { createLinearSigmoid } from './linear-sigmoid.js';
 import { Sequences } from './sequence.js';
+import { createSteppedProduct } from './stepped-product.js';
 import { createDeviceUpdates } from './updates.js';
 
 /** What the webgpu backend runs as kernels of its own. Each has its composed counterpart in core. */
@@ -10,6 +12,8 @@ export function createFusedKernels({ commands, pipelines }: StartedBackend): Fus
   const sequences = new Sequences(commands, pipelines);
   return {
     linearCrossEntropy: createLinearCrossEntropy(commands, pipelines),
+    linearSigmoid: createLinearSigmoid(commands, pipelines),
+    steppedProduct: createSteppedProduct(commands, pipelines),
     sequence: (request) => sequences.run(request),
     draws: createDraws(commands, pipelines),
     deviceUpdates: createDeviceUpdates(commands, pipelines),

@@ -1,16 +1,22 @@
 import type { FusedPerturbation, FusedSequenceRequest } from '@rnnx/core';
-import type { Chains } from '../wgsl/chains.js';
+import { type ChainItem, type Chains, isGated, type SequenceSite } from '../wgsl/chains.js';
 import { hasSite, type Shape, type StepNumbers, stepFields } from '../wgsl/step.js';
 
 /** A perturbation's place among the values and among the gradients, in floats. */
-interface Place {
+export interface Place {
+  readonly site: SequenceSite;
   /** Of the value as the caller gave it. */
   readonly shape: readonly number[];
   readonly start: number;
   readonly size: number;
-  /** Steps, examples and columns of its gradient before what was broadcast is summed: `[1|T, B, N]`. */
-  readonly gradientShape: readonly [number, number, number];
+  /**
+   * Of its gradient before what was broadcast is summed: `[1|T, B, N]`, or by gate `[1|T, B, G, N]`. None for values at weights,
+   * which are as large as all steps' weights.
+   */
+  readonly gradientShape: readonly number[] | undefined;
   readonly gradientStart: number;
+  /** Of values at weights: numbers of their gradient before what was broadcast is summed. */
+  readonly largest: number;
 }
 
 /** All that depends on the sizes of a sequence and not on its numbers. */
@@ -25,8 +31,10 @@ export interface SequenceLayout {
   readonly memory: number;
   readonly cells: number;
   readonly reset: number;
-  /** Hidden states kept: T + 1, or two that take turns. The operands that are perturbed copies of them: without the last. */
+  /** Hidden states kept: T + 1, or two that take turns. */
   readonly slots: number;
+  /** Operands that are perturbed copies of them: one or one a gate, and how many of each. */
+  readonly operands: readonly [gates: number, slots: number];
   readonly places: readonly Place[];
   readonly values: number;
   /** Floats that the backward pass works in: gradients of values first. */
@@ -51,7 +59,7 @@ const gateCounts = { lstm: 4, 'gru-after': 3, 'gru-before': 3, rnn: 1 } as const
 
 /** Identifies a layout without making it. */
 export function layoutKey({ cell, product, state, perturbations }: FusedSequenceRequest, training: boolean): string {
-  const items = perturbations.map(({ site, kind, value }) => `${site} ${kind} ${value.shape}`);
+  const items = perturbations.map(({ site, weight, kind, value }) => `${site} ${weight} ${kind} ${value.shape}`);
   const kind = cell.kind === 'rnn' ? `rnn-${cell.activation}` : cell.kind;
   return [kind, training ? 'train' : 'score', product.shape, state.h!.shape[1], ...items].join('|');
 }
@@ -63,10 +71,12 @@ export function layoutOf(request: FusedSequenceRequest, training: boolean): Sequ
   const units = state.h!.shape[1];
   const gates = gateCounts[cell.kind];
   const element = batch * units;
+  const sites = perturbations.map((each) => siteOf(each, cell));
   const shape: Shape = {
-    chains: chainsOf(perturbations),
+    chains: chainsOf(perturbations, sites),
     count: perturbations.length,
     gates,
+    shared: cell.kind === 'gru-before' ? 2 : gates,
     split: cell.kind === 'gru-after' || perturbations.some(({ site }) => site === 'preactivation.recurrent'),
   };
 
@@ -78,6 +88,7 @@ export function layoutOf(request: FusedSequenceRequest, training: boolean): Sequ
   };
   const kept = training ? steps : 1;
   const slots = training ? steps + 1 : 2;
+  const operandSlots = Math.max(slots - 1, 2);
   const lstm = cell.kind === 'lstm';
   const gateColumns = cell.kind === 'gru-after' ? 4 : gates;
   const gateStart = place(true, kept * gateColumns * element);
@@ -88,13 +99,24 @@ export function layoutOf(request: FusedSequenceRequest, training: boolean): Sequ
   const reset = place(cell.kind === 'gru-before', kept * element);
 
   let [values, work] = [0, 0];
-  const places = perturbations.map(({ site, value }): Place => {
-    const size = value.shape.reduce((product, n) => product * n, 1);
+  const places = perturbations.map(({ value }, i): Place => {
+    const site = sites[i]!;
     const columns = site === 'preactivation.recurrent' ? gates * units : units;
-    const gradientShape = [value.rank === 3 ? value.shape[0]! : 1, batch, columns] as const;
-    const made = { shape: value.shape, start: values, size, gradientShape, gradientStart: work };
-    values += size;
-    work += gradientShape[0] * batch * columns;
+    const ofSteps = value.rank >= 3 ? value.shape[0]! : 1;
+    const all = value.rank === 4 ? [ofSteps, batch, value.shape[2]!, columns] : [ofSteps, batch, columns];
+    const gradientShape = site.startsWith('weights.') ? undefined : all;
+    const largest = ofSteps * units * (site === 'weights.recurrent' ? shape.shared : 1) * units;
+    const made = {
+      site,
+      shape: value.shape,
+      start: values,
+      size: value.size,
+      gradientShape,
+      gradientStart: work,
+      largest,
+    };
+    values += value.size;
+    if (gradientShape !== undefined) work += sizeOf(gradientShape);
     return made;
   });
   const [dPrevious, dCell, dBias] = [work, work + element, work + 2 * element];
@@ -111,6 +133,8 @@ export function layoutOf(request: FusedSequenceRequest, training: boolean): Sequ
     hidden_out: t * element,
     operand: slot(t) * element,
     operand_next: slot(t + 1) * element,
+    operand_gate: operandSlots * element,
+    gate_count: shape.shared,
     hidden_before: slot(t) * element,
     hidden_after: slot(t + 1) * element,
     gates: gateStart + step(t) * gateColumns * element,
@@ -152,6 +176,7 @@ export function layoutOf(request: FusedSequenceRequest, training: boolean): Sequ
     cells,
     reset,
     slots,
+    operands: [isGated('recurrent', shape.chains) ? shape.shared : 1, operandSlots],
     places,
     values,
     work: work + 3 * element,
@@ -166,21 +191,37 @@ export function layoutOf(request: FusedSequenceRequest, training: boolean): Sequ
   };
 }
 
-function chainsOf(perturbations: readonly FusedPerturbation[]): Chains {
-  const chains: Record<string, { kind: FusedPerturbation['kind']; index: number }[]> = {};
-  for (const [index, { site, kind }] of perturbations.entries()) {
+function siteOf({ site, weight }: FusedPerturbation, cell: FusedSequenceRequest['cell']): SequenceSite {
+  const ofCandidate = cell.kind === 'gru-before' && weight === cell.recurrentCandidate;
+  return site === 'weights.recurrent' && ofCandidate ? 'weights.candidate' : site;
+}
+
+function chainsOf(perturbations: readonly FusedPerturbation[], sites: readonly SequenceSite[]): Chains {
+  const chains: Partial<Record<SequenceSite, ChainItem[]>> = {};
+  for (const [index, { kind, value }] of perturbations.entries()) {
+    const site = sites[index]!;
     chains[site] ??= [];
-    chains[site].push({ kind, index });
+    chains[site].push({ kind, index, ...(value.rank === 4 && { gated: true }) });
   }
   return chains;
 }
 
-/** Start and strides of steps, examples and columns. */
-function valueRow({ shape, start }: Place): number[] {
-  const [steps = 1, batch = 1, columns = 1] = shape;
-  return [start, steps > 1 ? batch * columns : 0, batch > 1 ? columns : 0, columns > 1 ? 1 : 0];
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
 }
 
-function gradientRow({ gradientStart, gradientShape: [steps, batch, columns] }: Place): number[] {
-  return [gradientStart, steps > 1 ? batch * columns : 0, columns, 1];
+/** Start and strides of steps, examples and columns; of a matrix its rows in place of examples. Gates follow from the last. */
+export function valueRow({ shape, start }: Pick<Place, 'shape' | 'start'>): number[] {
+  const whole = shape.length < 3 ? [1, ...shape] : shape;
+  const [steps = 1, batch = 1] = whole;
+  const columns = whole.length < 3 ? 1 : whole.at(-1)!;
+  const example = whole.length === 4 ? whole[2]! * columns : columns;
+  return [start, steps > 1 ? batch * example : 0, batch > 1 ? example : 0, columns > 1 ? 1 : 0];
+}
+
+function gradientRow({ gradientStart, gradientShape }: Place): number[] {
+  if (gradientShape === undefined) return [0, 0, 0, 0];
+  const [steps, batch, ...rest] = gradientShape as [number, number, ...number[]];
+  const example = sizeOf(rest);
+  return [gradientStart, steps > 1 ? batch * example : 0, example, 1];
 }

@@ -1,4 +1,4 @@
-import type { FusedPerturbation, FusedSequence, FusedSequenceRequest } from '@rnnx/core';
+import type { FusedSequence, FusedSequenceRequest } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import type { Commands, Made } from '../commands.js';
 import type { Buffers, Kernel, Pipelines, Program } from '../pipelines.js';
@@ -8,7 +8,9 @@ import { tileRows, tileUnits } from '../wgsl/products.js';
 import { rnnPrograms } from '../wgsl/rnn.js';
 import { type CellPrograms, firstOperandProgram, firstStateProgram, hasSite } from '../wgsl/step.js';
 import { layoutKey, layoutOf, type SequenceLayout } from './layout.js';
-import { noSecondDerivative } from './tape.js';
+import { matrixGradient, type RecurrentProducts, valueGradient } from './sequence-weights.js';
+import { sumTo } from './stepped-matrix.js';
+import { noSecondDerivative, tie } from './tape.js';
 
 /** A layout with what was made for it on the device. */
 interface Plan {
@@ -38,6 +40,13 @@ interface Forward {
   readonly operand: tf.Tensor | undefined;
 }
 
+/** What the gradients of values at the weights need once the backward pass was. */
+interface Later {
+  readonly products: RecurrentProducts;
+  readonly weights: Weights;
+  readonly values: readonly tf.Tensor[];
+}
+
 /** Plans kept; minibatches come in few sizes. */
 const mostPlans = 64;
 
@@ -52,12 +61,11 @@ export class Sequences {
   readonly #plans = new Map<string, Plan>();
 
   constructor(
-    private readonly commands: Commands,
-    private readonly pipelines: Pipelines,
+    readonly commands: Commands,
+    readonly pipelines: Pipelines,
   ) {}
 
   run(given: FusedSequenceRequest): FusedSequence | undefined {
-    if (!given.perturbations.every(isTaken)) return undefined;
     const training = tf.engine().isTapeOn();
     const request = this.#asFloats(given);
     const plan = this.#plan(request, training);
@@ -71,6 +79,10 @@ export class Sequences {
     const weights = [parts.weight, parts.candidate, parts.bias].filter((tensor) => tensor !== undefined);
     const firsts = request.cell.kind === 'lstm' ? [request.state.h!, request.state.c!] : [request.state.h!];
     const values = request.perturbations.map(({ value }) => value);
+    const atWeights = (_: unknown, i: number) => plan.layout.places[i]!.gradientShape === undefined;
+    let later: Later | undefined;
+    // Values at the weights are as large as all steps' weights: their gradients are worked out only where tfjs asks for them.
+    const ties = tie(values.filter(atWeights), () => this.#valueGradients(later!));
     let last: Readonly<Record<string, Made>> = {};
     const hidden = tf.customGrad((...inputs) => {
       const save = inputs.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
@@ -83,10 +95,26 @@ export class Sequences {
         const take = (wanted: unknown) => (wanted === undefined ? undefined : rest.shift()!);
         const again: Forward = { ...run, memory: rest.shift()!, states: rest.shift()!, operand: take(run.operand) };
         const theirs = { weight: rest.shift()!, candidate: take(parts.candidate), bias: take(parts.bias) };
-        return this.#backward(plan, again, theirs, rest, this.commands.asFloats(dy));
+        const { gradients, sums } = this.#backward(plan, again, theirs, rest, this.commands.asFloats(dy));
+        if (ties.length > 0) {
+          const { memory, states, operand } = again;
+          const kept = tf.keep(sums.clone());
+          const products = { layout: plan.layout, memory, states, operand, sums: kept, values: undefined };
+          later = { products, weights: theirs, values: rest };
+          // The ties' gradients come later within this backward pass, which is synchronous, or not at all.
+          queueMicrotask(() => kept.dispose());
+        }
+        if (!gradients.includes(sums)) sums.dispose();
+        return [...gradients, ...ties.map(() => tf.scalar(0))];
       };
       return { value: run.hidden, gradFunc: gradFunc as never };
-    })(request.product, ...firsts, ...weights, ...values) as tf.Tensor3D;
+    })(
+      request.product,
+      ...firsts,
+      ...weights,
+      ...values.filter((value, i) => !atWeights(value, i)),
+      ...ties,
+    ) as tf.Tensor3D;
     return { hidden, state: this.#toTensors(last) };
   }
 
@@ -117,7 +145,15 @@ export class Sequences {
     }
     const layout = layoutOf(request, training);
     const [, , columns] = request.product.shape;
-    const largest = Math.max(layout.memory, layout.work, layout.values, layout.steps * layout.batch * columns);
+    const ofWeights = layout.places.map((place) => (place.gradientShape === undefined ? place.largest : 0));
+    const largest = Math.max(
+      layout.memory,
+      layout.work,
+      layout.values,
+      layout.operands[0] * layout.operands[1] * layout.batch * layout.units,
+      layout.steps * layout.batch * columns,
+      ...ofWeights,
+    );
     if (largest > this.commands.mostNumbers) return undefined;
     const plan = this.#make(request, layout);
     this.#plans.set(key, plan);
@@ -145,14 +181,13 @@ export class Sequences {
       return made;
     };
     const parts = cell.kind === 'gru-before' ? [0, 1] : [0];
-    const shared = cell.kind === 'gru-before' ? 2 : shape.gates;
     return {
       layout,
       constants: this.commands.constants(layout.records),
       forward: parts.map((i) => kernel(`forward ${i}`, () => programs().forward[i]!)),
       backward: parts.map((i) => kernel(`backward ${i}`, () => programs().backward[i]!)),
       firstOperand: hasSite(shape, 'recurrent') ? kernel('first operand', () => firstOperandProgram(shape)) : undefined,
-      firstState: kernel('first state', () => firstStateProgram(shape, shared)),
+      firstState: kernel('first state', () => firstStateProgram(shape)),
     };
   }
 
@@ -164,7 +199,7 @@ export class Sequences {
     const { h, c } = request.state;
     const [hidden, states] = [commands.make([steps, batch, units]), commands.make([layout.slots, batch, units])];
     const memory = commands.make([layout.memory]);
-    const operand = firstOperand && commands.make([Math.max(layout.slots - 1, 2), batch, units]);
+    const operand = firstOperand && commands.make([...layout.operands, batch, units]);
     const buffers: Buffers = {
       weight: commands.buffer(weight),
       candidate: candidate && commands.buffer(candidate),
@@ -200,12 +235,11 @@ export class Sequences {
     };
   }
 
-  /** Gradients of product, state, weights and values, in this order. */
-  #backward(plan: Plan, run: Forward, weights: Weights, values: readonly tf.Tensor[], dy: tf.Tensor): tf.Tensor[] {
+  /** Gradients of product, state, weights and, but for those at the weights, values, in this order; and of the recurrent products. */
+  #backward(plan: Plan, run: Forward, weights: Weights, values: readonly tf.Tensor[], dy: tf.Tensor) {
     const { commands } = this;
     const { layout, constants } = plan;
     const { steps, batch, units, shape } = layout;
-    const element = batch * units;
     const product = commands.make([steps, batch, shape.gates * units]);
     const sums = shape.split ? commands.make(product.info.shape) : undefined;
     const work = commands.scratch(layout.work);
@@ -232,30 +266,32 @@ export class Sequences {
     const first = [part(layout.dPrevious, [batch, units])];
     if (run.last.c !== undefined) first.push(part(layout.dCell, [batch, units]));
     const bias = weights.bias && part(layout.dBias, [batch, units]);
-    const parts = layout.places.map(({ gradientStart, gradientShape }) => part(gradientStart, gradientShape));
+    const parts = layout.places.flatMap(({ shape, gradientStart, gradientShape }) => {
+      if (gradientShape === undefined) return [];
+      const whole = part(gradientStart, gradientShape);
+      const summed = sumTo(shape, whole);
+      if (summed !== whole) whole.dispose();
+      return [summed];
+    });
     commands.recorded(plan.backward.length * steps + 1);
 
     const dProduct = commands.toTensor(product);
-    const dSums = sums && commands.toTensor(sums);
-    const rest = tf.tidy(() => {
-      const ofSums = tf.reshape(dSums ?? dProduct, [steps * batch, -1]) as tf.Tensor2D;
-      const operand = tf.reshape(tf.slice(run.operand ?? run.states, 0, steps), [steps * batch, units]) as tf.Tensor2D;
-      const gradients: tf.Tensor[] = [];
-      if (weights.candidate === undefined) gradients.push(tf.matMul(operand, ofSums, true, false));
-      else {
-        const [ofGates, ofCandidate] = tf.split(ofSums, [2 * units, units], 1) as [tf.Tensor2D, tf.Tensor2D];
-        const reset = tf.reshape(tf.slice(run.memory, layout.reset, steps * element), [steps * batch, units]);
-        gradients.push(
-          tf.matMul(operand, ofGates, true, false),
-          tf.matMul(reset as tf.Tensor2D, ofCandidate, true, false),
-        );
-      }
-      if (bias !== undefined) gradients.push(tf.sum(bias, 0));
-      for (const [i, { shape }] of layout.places.entries()) gradients.push(sumTo(shape, parts[i]!));
-      return gradients;
-    });
-    tf.dispose([...parts, ...(bias ? [bias] : []), ...(dSums ? [dSums] : [])].filter((made) => !rest.includes(made)));
-    return [dProduct, ...first, ...rest];
+    const dSums = sums ? commands.toTensor(sums) : dProduct;
+    const { memory, states, operand } = run;
+    const products = { layout, memory, states, operand, sums: dSums, values: buffers.values };
+    const matrices = [matrixGradient(this, 'weight', products, weights.weight)];
+    if (weights.candidate) matrices.push(matrixGradient(this, 'candidate', products, weights.candidate));
+    const dWeights = bias === undefined ? matrices : [...matrices, tf.sum(bias, 0)];
+    bias?.dispose();
+    return { gradients: [dProduct, ...first, ...dWeights, ...parts], sums: dSums };
+  }
+
+  #valueGradients({ products, weights, values }: Later): tf.Tensor[] {
+    const { places } = products.layout;
+    const all = { ...products, values: this.#values(products.layout, values) };
+    return places.flatMap(({ gradientShape }, i) =>
+      gradientShape === undefined ? [valueGradient(this, all, { ...weights }, i)] : [],
+    );
   }
 
   /** All values side by side. */
@@ -285,21 +321,9 @@ export class Sequences {
   }
 }
 
-/** Weights that differ by step and masks that differ by gate are left to the composed path. */
-function isTaken({ site, value }: FusedPerturbation): boolean {
-  return site !== 'weights.recurrent' && (value.rank === 0 || value.rank === 3);
-}
-
 function weightsOf({ cell, weights }: FusedSequenceRequest): Weights {
   if (cell.kind === 'gru-before')
     return { weight: weights[cell.recurrentGates]!, candidate: weights[cell.recurrentCandidate]!, bias: undefined };
   const bias = cell.kind === 'gru-after' ? weights[cell.recurrentBias]! : undefined;
   return { weight: weights[cell.recurrent]!, candidate: undefined, bias };
-}
-
-/** Adds up what a value of this shape was broadcast to; the gradient itself where nothing was. */
-function sumTo(shape: readonly number[], gradient: tf.Tensor): tf.Tensor {
-  if (shape.length === 0) return tf.sum(gradient);
-  const axes = gradient.shape.flatMap((n, axis) => (shape[axis] === 1 && n > 1 ? [axis] : []));
-  return axes.length === 0 ? gradient : tf.sum(gradient, axes, true);
 }

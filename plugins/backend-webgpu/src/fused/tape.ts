@@ -1,4 +1,15 @@
 import { RnnxError } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * At most one number that depends on the values and stands for them among the inputs of an operation. tfjs asks for its
+ * gradient after that of the operation, and only where the gradient of a value is wanted.
+ */
+export function tie(values: readonly tf.Tensor[], gradients: () => tf.Tensor[]): tf.Tensor[] {
+  if (values.length === 0) return [];
+  const op = tf.customGrad(() => ({ value: tf.scalar(0), gradFunc: gradients }));
+  return [op(...values)];
+}
 
 /** @param what the kernel's name in words */
 export function noSecondDerivative(what: string): RnnxError {

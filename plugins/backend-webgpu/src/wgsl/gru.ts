@@ -1,5 +1,18 @@
-import { gateSumsText, operandGradientText } from './products.js';
-import { backwardProgram, type CellPrograms, forwardProgram, operandOf, type Shape, sumsOf } from './step.js';
+import { gateSumsText, operandGradientText, type ProductText } from './products.js';
+import {
+  backwardProgram,
+  type CellPrograms,
+  candidateGradient,
+  candidateOperand,
+  forwardProgram,
+  hasSite,
+  matrixAt,
+  nextGradientText,
+  operandGradientType,
+  type Shape,
+  stateProduct,
+  sumsOf,
+} from './step.js';
 
 /** One step of the gated recurrent unit; gates r, z, n. Equations: the cell's docstring. */
 export function gruPrograms(shape: Shape, reset: 'after' | 'before'): CellPrograms {
@@ -12,8 +25,9 @@ fn mixed(z: f32, n: f32, h: f32) -> f32 { return n + z * (h - n); }
 `;
 
 /** `mix_gradients`: of the update gate's and the candidate's preactivation; keeps what h_{t-1} gets past the products. */
-const mixGradientsText = `
-fn mix_gradients(b: u32, j: u32, z: f32, n: f32, before: f32, d_operand: f32) -> vec2f {
+function mixGradientsText(shape: Shape): string {
+  return `
+fn mix_gradients(b: u32, j: u32, z: f32, n: f32, before: f32, d_operand: ${operandGradientType(shape)}) -> vec2f {
   let e = b * at.units + j;
   let perturbed = apply_candidate(at.t, b, j, n, 0.0);
   let dh = back_hidden(at.t, b, j, mixed(z, perturbed, before), before, incoming(b, j, d_operand));
@@ -23,13 +37,14 @@ fn mix_gradients(b: u32, j: u32, z: f32, n: f32, before: f32, d_operand: f32) ->
   let dn = back_candidate(at.t, b, j, n, 0.0, dh.x - kept).x * (1.0 - n * n);
   return vec2f(dz, dn);
 }`;
+}
 
 function resetAfter(shape: Shape): CellPrograms {
   const forward = forwardProgram(
     shape,
     ['weight', 'bias', 'product'],
     ['candidate'],
-    mixText + gateSumsText(operandOf(shape), 'weight', 3),
+    mixText + gateSumsText(stateProduct(shape)),
     `
   let sums = gate_sums(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
@@ -46,15 +61,13 @@ function resetAfter(shape: Shape): CellPrograms {
   memory[gate + 3u * at.units] = inner;
   finish(b, j, mixed(z, apply_candidate(at.t, b, j, n, 0.0), states[at.hidden_before + e]));`,
   );
-  const gradient = `${sumsOf(shape)}[at.d_sums_next + row * 3u * at.units + c]`;
   const backward = backwardProgram(
     shape,
     ['weight'],
     ['candidate'],
-    mixText + mixGradientsText + operandGradientText(gradient, 'weight', '(3u * at.units)'),
+    mixText + mixGradientsText(shape) + nextGradientText(shape),
     `
-  var d_operand = 0.0;
-  if (at.has_next != 0u) { d_operand = operand_gradient(thread, row0, unit0); }
+  let d_operand = next_operand_gradient(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
   let e = b * at.units + j;
   let gate = at.gates + b * 4u * at.units + j;
@@ -71,13 +84,20 @@ function resetAfter(shape: Shape): CellPrograms {
   return { forward: [forward], backward: [backward] };
 }
 
+/** The candidate's own product, which takes r h_{t-1}. */
+function resetProduct(shape: Shape): ProductText {
+  const weight = matrixAt(shape, 'candidate', 'at.t', 'k', 'c');
+  const costly = hasSite(shape, 'weights.candidate');
+  return { operand: 'memory[at.reset + row * at.units + k]', weight, costly, gates: 1, gated: false };
+}
+
 /** Two kernels a step: the candidate's product needs the reset gates of all units. */
 function resetBefore(shape: Shape): CellPrograms {
   const gates = forwardProgram(
     shape,
     ['weight', 'product'],
     [],
-    gateSumsText(operandOf(shape), 'weight', 2),
+    gateSumsText(stateProduct(shape)),
     `
   let sums = gate_sums(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
@@ -86,13 +106,13 @@ function resetBefore(shape: Shape): CellPrograms {
   let r = sigmoid(product[at.product + row] + recurrent_term(b, j, 0u, sums.x));
   memory[at.gates + row] = r;
   memory[at.gates + row + at.units] = sigmoid(product[at.product + row + at.units] + recurrent_term(b, j, 1u, sums.y));
-  memory[at.reset + e] = apply_recurrent(at.t, b, j, r * states[at.hidden_before + e], 0.0);`,
+  memory[at.reset + e] = ${candidateOperand(shape, '(r * states[at.hidden_before + e])')};`,
   );
   const candidate = forwardProgram(
     shape,
     ['candidate', 'product'],
     ['candidate'],
-    mixText + gateSumsText('memory[at.reset + row * at.units + k]', 'candidate', 1),
+    mixText + gateSumsText(resetProduct(shape)),
     `
   let sums = gate_sums(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
@@ -103,17 +123,13 @@ function resetBefore(shape: Shape): CellPrograms {
   let z = memory[at.gates + row + at.units];
   finish(b, j, mixed(z, apply_candidate(at.t, b, j, n, 0.0), states[at.hidden_before + e]));`,
   );
-  const sums = sumsOf(shape);
   const backward = backwardProgram(
     shape,
     ['weight'],
     ['candidate'],
-    mixText +
-      mixGradientsText +
-      operandGradientText(`${sums}[at.d_sums_next + row * 3u * at.units + c]`, 'weight', '(2u * at.units)'),
+    mixText + mixGradientsText(shape) + nextGradientText(shape),
     `
-  var d_operand = 0.0;
-  if (at.has_next != 0u) { d_operand = operand_gradient(thread, row0, unit0); }
+  let d_operand = next_operand_gradient(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
   let gate = at.gates + b * 3u * at.units + j;
   let before = states[at.hidden_before + b * at.units + j];
@@ -125,14 +141,18 @@ function resetBefore(shape: Shape): CellPrograms {
     shape,
     ['candidate'],
     [],
-    operandGradientText(`${sums}[at.d_sums + row * 3u * at.units + 2u * at.units + c]`, 'candidate', 'at.units'),
+    operandGradientText({
+      ...resetProduct(shape),
+      gradient: `${sumsOf(shape)}[at.d_sums + row * 3u * at.units + 2u * at.units + c]`,
+      weight: matrixAt(shape, 'candidate', 'at.t', 'j', 'c'),
+    }),
     `
   let d_reset = operand_gradient(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
   let e = b * at.units + j;
   let r = memory[at.gates + b * 3u * at.units + j];
   let before = states[at.hidden_before + e];
-  let d = back_recurrent(at.t, b, j, r * before, 0.0, d_reset).x;
+  let d = ${candidateGradient(shape, '(r * before)', 'd_reset')};
   work[at.d_previous + e] += d * r;
   let dr = d * before * r * (1.0 - r);
   store(b, j, 0u, dr, dr);`,

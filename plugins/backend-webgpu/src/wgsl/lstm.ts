@@ -1,5 +1,13 @@
-import { gateSumsText, operandGradientText } from './products.js';
-import { backwardProgram, type CellPrograms, forwardProgram, hasSite, operandOf, type Shape, sumsOf } from './step.js';
+import { gateSumsText } from './products.js';
+import {
+  backwardProgram,
+  type CellPrograms,
+  forwardProgram,
+  hasSite,
+  nextGradientText,
+  type Shape,
+  stateProduct,
+} from './step.js';
 
 /** One step of the long short-term memory; gates i, f, g, o. Equations: the cell's docstring. */
 export function lstmPrograms(shape: Shape): CellPrograms {
@@ -8,7 +16,7 @@ export function lstmPrograms(shape: Shape): CellPrograms {
     shape,
     ['weight', 'product'],
     ['candidate', 'readout', 'cell'],
-    gateSumsText(operandOf(shape), 'weight', 4),
+    gateSumsText(stateProduct(shape)),
     `
   let sums = gate_sums(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
@@ -32,15 +40,13 @@ ${cellSite ? '  memory[at.cell_next + e] = next;' : ''}
   memory[at.cell_after + e] = apply_cell(at.t, b, j, next, before);
   finish(b, j, o * seen);`,
   );
-  const gradient = `${sumsOf(shape)}[at.d_sums_next + row * 4u * at.units + c]`;
   const backward = backwardProgram(
     shape,
     ['weight'],
     ['candidate', 'readout', 'cell'],
-    operandGradientText(gradient, 'weight', '(4u * at.units)'),
+    nextGradientText(shape),
     `
-  var d_operand = 0.0;
-  if (at.has_next != 0u) { d_operand = operand_gradient(thread, row0, unit0); }
+  let d_operand = next_operand_gradient(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
   let e = b * at.units + j;
   let gate = at.gates + b * 4u * at.units + j;

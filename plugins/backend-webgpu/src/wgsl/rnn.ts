@@ -1,5 +1,12 @@
-import { gateSumsText, operandGradientText } from './products.js';
-import { backwardProgram, type CellPrograms, forwardProgram, operandOf, type Shape, sumsOf } from './step.js';
+import { gateSumsText } from './products.js';
+import {
+  backwardProgram,
+  type CellPrograms,
+  forwardProgram,
+  nextGradientText,
+  type Shape,
+  stateProduct,
+} from './step.js';
 
 /** φ, and its derivative from its value y. That of relu is NaN at NaN; compilers take y != y for false. */
 const activations = {
@@ -18,7 +25,7 @@ export function rnnPrograms(shape: Shape, activation: keyof typeof activations):
     shape,
     ['weight', 'product'],
     ['candidate'],
-    gateSumsText(operandOf(shape), 'weight', 1),
+    gateSumsText(stateProduct(shape)),
     `
   let sums = gate_sums(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
@@ -28,15 +35,13 @@ export function rnnPrograms(shape: Shape, activation: keyof typeof activations):
   memory[at.gates + e] = y;
   finish(b, j, apply_candidate(at.t, b, j, y, 0.0));`,
   );
-  const gradient = `${sumsOf(shape)}[at.d_sums_next + row * at.units + c]`;
   const backward = backwardProgram(
     shape,
     ['weight'],
     ['candidate'],
-    operandGradientText(gradient, 'weight', 'at.units'),
+    nextGradientText(shape),
     `
-  var d_operand = 0.0;
-  if (at.has_next != 0u) { d_operand = operand_gradient(thread, row0, unit0); }
+  let d_operand = next_operand_gradient(thread, row0, unit0);
   if (b >= at.batch || j >= at.units) { return; }
   let e = b * at.units + j;
   let y = memory[at.gates + e];

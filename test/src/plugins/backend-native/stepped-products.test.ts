@@ -4,84 +4,15 @@ import {
   createSequenceModel,
   enableFusedKernels,
   type FrameTask,
-  fusedKernels,
   type Minibatch,
   type Perturbation,
-  type SteppedPerturbation,
 } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import fc from 'fast-check';
 import { smallModel, testRegistry } from '../../support/models.js';
 import { onNative } from '../../support/native.js';
 import { difference } from '../../support/sequences.js';
-
-interface ProductCase {
-  readonly steps: number;
-  readonly batch: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly transposed: boolean;
-  readonly perturbations: readonly {
-    readonly kind: 'scale' | 'shift';
-    /** Which dimensions are there rather than broadcast. */
-    readonly shape: readonly [step: boolean, row: boolean, column: boolean];
-  }[];
-  readonly seed: number;
-}
-
-const anyCase: fc.Arbitrary<ProductCase> = fc.record({
-  steps: fc.integer({ min: 1, max: 5 }),
-  batch: fc.integer({ min: 1, max: 9 }),
-  rows: fc.integer({ min: 1, max: 150 }),
-  columns: fc.integer({ min: 1, max: 70 }),
-  transposed: fc.boolean(),
-  perturbations: fc.array(
-    fc.record({
-      kind: fc.constantFrom('scale' as const, 'shift' as const),
-      shape: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
-    }),
-    { minLength: 1, maxLength: 3 },
-  ),
-  seed: fc.nat(),
-});
-
-function inputsOf({ steps, batch, rows, columns, transposed, perturbations, seed }: ProductCase) {
-  const draw = (name: string, shape: number[]) => tf.sub(createRng(seed).stream(name).uniform(shape), 0.4);
-  const [from, to] = transposed ? [columns, rows] : [rows, columns];
-  return {
-    x: draw('x', [steps, batch, from]),
-    weight: draw('weight', [rows, columns]),
-    dy: draw('dy', [steps, batch, to]),
-    values: perturbations.map(({ shape }, i) => {
-      const [step, ...rest] = [steps, rows, columns].map((n, axis) => (shape[axis] ? n : 1));
-      return draw(`value-${i}`, shape[0] ? [step!, ...rest] : rest);
-    }),
-  };
-}
-
-type Product = (x: tf.Tensor3D, w: tf.Tensor2D, given: readonly SteppedPerturbation[], back: boolean) => tf.Tensor3D;
-
-const composed: Product = (x, weight, perturbations, transposed) => {
-  let all: tf.Tensor = tf.tile(tf.expandDims(weight, 0), [x.shape[0], 1, 1]);
-  for (const { kind, value } of perturbations) all = kind === 'scale' ? tf.mul(all, value) : tf.add(all, value);
-  return tf.matMul(x, all as tf.Tensor3D, false, transposed);
-};
-const native: Product = (...args) => fusedKernels().steppedProduct!(...args)!;
-
-/** The product, and the gradients of Σ y·dy for x, the weight and the values. */
-function run(at: ProductCase, times: Product): tf.Tensor[] {
-  const { x, weight, dy, values } = inputsOf(at);
-  const product = (...[from, w, ...rest]: tf.Tensor[]) =>
-    times(
-      from as tf.Tensor3D,
-      w as tf.Tensor2D,
-      at.perturbations.map(({ kind }, i) => ({ kind, value: rest[i]! })),
-      at.transposed,
-    );
-  const grads = tf.grads((...all) => tf.sum(tf.mul(product(...all), dy)))([x, weight, ...values]);
-  return [product(x, weight, ...values), ...grads];
-}
+import { fusedProduct, type ProductCase, productInputs, runProduct, testSteppedProducts } from '../../support/stepped-suite.js';
 
 function addon(): Addon {
   const found = findAddon();
@@ -92,20 +23,7 @@ function addon(): Addon {
 describe('products with a weight that differs by step', () => {
   onNative();
 
-  it('gives values and gradients of the composed product, whatever the shapes and the perturbations', () =>
-    fc.assert(
-      fc.asyncProperty(anyCase, async (at) => {
-        const [actual, expected] = tf.tidy(() => [run(at, native), run(at, composed)] as never) as tf.Tensor[][];
-        for (const [i, tensor] of expected!.entries()) {
-          expect(actual![i]!.shape).to.deep.equal(tensor.shape);
-          const terms = Math.max(1, (at.steps * at.batch * at.rows * at.columns) / tensor.size);
-          const apart = difference(await actual![i]!.data(), await tensor.data(), terms);
-          expect(apart, `result ${i} of ${JSON.stringify(at)}`).to.be.below(1e-5);
-        }
-        tf.dispose([actual, expected] as never);
-      }),
-      { seed: 4, numRuns: 150 },
-    ));
+  testSteppedProducts({ runs: 150 });
 
   it('gives the same bits on one thread and on several', () => {
     const shape = [true, true, true] as const;
@@ -115,7 +33,7 @@ describe('products with a weight that differs by step', () => {
     ] as const;
     const bits = (transposed: boolean) =>
       tf.tidy(() =>
-        run({ steps: 4, batch: 7, rows: 190, columns: 133, transposed, perturbations, seed: 2 }, native).map(
+        runProduct({ steps: 4, batch: 7, rows: 190, columns: 133, transposed, perturbations, seed: 2 }, fusedProduct).map(
           (tensor) => [...new Int32Array(Float32Array.from(tensor.dataSync()).buffer)],
         ),
       );
@@ -132,26 +50,6 @@ describe('products with a weight that differs by step', () => {
     }
   });
 
-  for (const odd of [Number.NaN, Number.POSITIVE_INFINITY])
-    it(`passes ${odd} on as the composed product does`, () => {
-      const at: ProductCase = {
-        ...{ steps: 3, batch: 2, rows: 5, columns: 4, transposed: false, seed: 1 },
-        perturbations: [{ kind: 'scale', shape: [true, true, true] }],
-      };
-      tf.tidy(() => {
-        const { x, weight, values } = inputsOf(at);
-        const masks = values[0]!.dataSync().slice();
-        masks[23] = odd;
-        const given = [{ kind: 'scale', value: tf.tensor(masks, [3, 5, 4]) }] as const;
-        const kinds = (product: Product) =>
-          [...product(x as tf.Tensor3D, weight as tf.Tensor2D, given, false).dataSync()].map((v) =>
-            Number.isFinite(v) ? 'finite' : `${v}`,
-          );
-        expect(kinds(native)).to.deep.equal(kinds(composed));
-        expect(kinds(native).filter((kind) => kind !== 'finite')).to.have.length(2);
-      });
-    });
-
   it('works out the gradient of values, which are as large as all steps’ weights, only where it is asked for', () => {
     const at: ProductCase = {
       ...{ steps: 3, batch: 2, rows: 5, columns: 4, transposed: true, seed: 1 },
@@ -166,9 +64,9 @@ describe('products with a weight that differs by step', () => {
     };
     try {
       tf.tidy(() => {
-        const { x, weight, values } = inputsOf(at);
+        const { x, weight, values } = productInputs(at);
         const loss = (w: tf.Tensor, value: tf.Tensor) =>
-          tf.sum(native(x as tf.Tensor3D, w as tf.Tensor2D, [{ kind: 'shift', value }], true)) as tf.Scalar;
+          tf.sum(fusedProduct(x as tf.Tensor3D, w as tf.Tensor2D, [{ kind: 'shift', value }], true)) as tf.Scalar;
         tf.grad((w) => loss(w, tf.mul(values[0]!, 2)))(weight);
         expect(withValues).to.equal(0);
         tf.grad((v) => loss(weight, tf.mul(v, 2)))(values[0]!);

@@ -7,7 +7,7 @@ import type { GpuHost } from '../../bench/gpu-host.js';
 const program = fileURLToPath(new URL('../../bench/gpu-host.js', import.meta.url));
 
 describe('a training step of a two-layer LSTM over 35 steps', () => {
-  for (const variant of ['plain', 'noisin', 'dropout'])
+  for (const variant of ['plain', 'noisin', 'dropout', 'gal-untied', 'dropconnect-step', 'weight-noise'])
     it(`starts at most 300 kernels and finds its bind groups again: ${variant}`, async () => {
       const { stdout } = await promisify(execFile)(process.execPath, [program, variant]);
       const { dispatches, submits, bindGroups } = JSON.parse(stdout) as GpuHost;

@@ -4,9 +4,6 @@ import { onWebGpu } from '../../support/webgpu.js';
 describe('whole sequences as WGSL kernels', function () {
   this.timeout(300_000); // software drivers compile every kernel for the processor
   onWebGpu();
-  testSequences({
-    runs: 5,
-    tolerance: 1e-5,
-    takes: ({ site, gated }) => site !== 'weights.recurrent' && !gated,
-  });
+  // WGSL asks less of exp and tanh than the processor's libraries give; with 26 perturbations at once it adds up.
+  testSequences({ runs: 5, tolerance: 2e-5 });
 });
