@@ -13,6 +13,7 @@ describe('a training step of a two-layer LSTM over 35 steps', () => {
       const { dispatches, submits, bindGroups } = JSON.parse(stdout) as GpuHost;
       expect(dispatches).to.be.within(140, 300);
       expect(submits).to.be.below(30);
-      expect(bindGroups).to.be.below(10);
+      // Masks by gate leave the input product to tfjs, whose buffers come in more turns.
+      expect(bindGroups).to.be.below(variant === 'gal-untied' ? 100 : 10);
     });
 });
