@@ -1,6 +1,7 @@
 import { cpu } from '@rnnx/backends';
 import type { Backend } from '@rnnx/core';
-import { enableFusedKernels, PluginRegistry } from '@rnnx/core';
+import { createRng, enableFusedKernels, PluginRegistry } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
 import { createWorkload, type Spec } from '../workload.js';
 
 export interface Agreement {
@@ -45,4 +46,25 @@ export async function agreement(gpu: Backend, variant: Spec['variant']): Promise
   } finally {
     enableFusedKernels(true);
   }
+}
+
+/** Root mean square of the error of a large product's first rows, as a share of theirs, on the backend in use. */
+export async function productError(): Promise<number> {
+  const [m, k, n, checked] = [768, 200, 768, 8];
+  const numbers = (name: string, count: number) => createRng(4).stream(name).normals(count);
+  const [a, b] = [numbers('a', m * k), numbers('b', k * n)];
+  const product = tf.tidy(() =>
+    tf.slice(tf.matMul(tf.tensor2d(a, [m, k]), tf.tensor2d(b, [k, n])), [0, 0], [checked, n]),
+  );
+  const values = await product.data();
+  product.dispose();
+  let [wrong, right] = [0, 0];
+  for (const [i, value] of values.entries()) {
+    const [row, column] = [Math.floor(i / n), i % n];
+    let sum = 0;
+    for (let p = 0; p < k; p++) sum += a[row * k + p]! * b[p * n + column]!;
+    wrong += (value - sum) ** 2;
+    right += sum ** 2;
+  }
+  return Math.sqrt(wrong / right);
 }
