@@ -139,60 +139,61 @@ void cross_entropy_gradient(const OutputLayer& layer, const int32_t* labels, con
   const Shape shape(N, V);
   const Kept kept(shape, memory);
   const int64_t width = shape.width, tile_panels = std::min(shape.panels, tile_columns / width);
-  Cutter cut = {scratch(Scratch::loss, lines(packed_b_floats(N, H)) + lines(packed_b_floats(tile_panels * width, H)) +
-                                           lines(tile_panels * shape.panel()) + lines(shape.groups * N) +
-                                           lines(tile_panels * width))};
+  Cutter cut = {scratch(Scratch::loss, lines(packed_b_floats(N, H)) + 2 * lines(packed_b_floats(tile_panels * width, H)) +
+                                           2 * lines(tile_panels * shape.panel()) + lines(shape.groups * N))};
   float* packed_hidden = cut.take(packed_b_floats(N, H));
-  float* packed_weight = cut.take(packed_b_floats(tile_panels * width, H));
-  float* scaled = cut.take(tile_panels * shape.panel());
   float* factors = cut.take(shape.groups * N);
-  float* sums = cut.take(tile_panels * width);
+  // Of two tiles in turn: while one is made, the one before goes into hidden's gradient.
+  float* scaled[2];
+  PackedB weight[2];
+  for (int64_t i = 0; i < 2; i++) {
+    scaled[i] = cut.take(tile_panels * shape.panel());
+    weight[i] = {0, H, cut.take(packed_b_floats(tile_panels * width, H))};
+  }
   parallel_for(shape.groups, grain(N * 32), [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; g++)
       table().factors(N, kept.references + g * N, kept.normalizer, dy, factors + g * N);
   });
   PackedB hidden = {};
   if (to.weight) hidden = pack_b_into(packed_hidden, false, N, H, layer.hidden, H);
-  const int64_t input_groups = parts(panel_count(H), exponential_panels);
-  const auto input_end = [&](int64_t group) { return std::min(panel_count(H), (group + 1) * exponential_panels); };
 
-  for (int64_t first = 0; first < shape.panels; first += tile_panels) {
-    const int64_t count = std::min(tile_panels, shape.panels - first);
-    const int64_t column = first * width, columns = std::min(count * width, V - column);
-    parallel_for(count, grain(shape.panel()), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; p++)
-        table().scale(N, kept.exponentials + (first + p) * shape.panel(),
-                      factors + (first + p) / exponential_panels * N, scaled + p * shape.panel(), sums + p * width);
-    });
+  // Panel p, at `logits`: gradients of its logits, its part of the weight's gradient, and its part of the packed weight.
+  const auto make_panel = [&](int64_t p, float* logits, PackedB* packed, int64_t row) {
+    const int64_t column = p * width, columns = std::min(width, V - column);
+    float* const sums = scratch(Scratch::loss_panels, width);
+    table().scale(N, kept.exponentials + p * shape.panel(), factors + p / exponential_panels * N, logits, sums);
     for (int64_t n = 0; n < N; n++) {
       const int64_t place = labels[n] - column;
       if (place < 0 || place >= columns) continue;
-      scaled[place / width * shape.panel() + n * width + place % width] -= dy[n];
+      logits[n * width + place] -= dy[n];
       sums[place] -= dy[n];
     }
     if (to.bias) std::copy_n(sums, columns, to.bias + column);
-    if (to.weight)
-      parallel_for(count * input_groups, grain(shape.panel() * exponential_panels * width), [&](int64_t begin, int64_t end) {
-        for (int64_t piece = begin; piece < end; piece++) {
-          const int64_t p = piece / input_groups, group = piece % input_groups;
-          gemm_of_panel(scaled + p * shape.panel(), std::min(width, columns - p * width), hidden,
-                        group * exponential_panels, input_end(group), to.weight + (column + p * width) * H, H);
-        }
-      });
-    if (to.hidden) {
-      const PackedB weight = pack_b_into(packed_weight, false, columns, H, layer.weight + column * H, H);
-      // Few tiles of rows a piece: their part of the logits stays in the second cache with a group of the weight's panels.
-      constexpr int64_t few = 4;
-      const int64_t tiles = row_tiles(N);
-      parallel_for(parts(tiles, few) * input_groups, grain(few * tile_row(N, 1) * columns * exponential_panels * width),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t piece = begin; piece < end; piece++) {
-                       const int64_t chunk = piece / input_groups, group = piece % input_groups;
-                       gemm_from_panels(N, scaled, chunk * few, std::min(tiles, (chunk + 1) * few), weight,
-                                        group * exponential_panels, input_end(group), to.hidden, H, first > 0);
-                     }
-                   });
-    }
+    if (to.weight) gemm_of_panel(logits, columns, hidden, 0, panel_count(H), to.weight + column * H, H);
+    if (to.hidden) pack_rows(packed, row, row + columns, layer.weight + column * H, H);
+  };
+  // Few tiles of rows a piece: their part of the logits stays in the second cache with a group of the weight's panels.
+  constexpr int64_t few = 4;
+  const int64_t tiles = row_tiles(N), input_groups = parts(panel_count(H), exponential_panels);
+  const auto add_rows = [&](int64_t piece, const float* logits, const PackedB& packed, bool accumulate) {
+    const int64_t chunk = piece / input_groups, group = piece % input_groups;
+    gemm_from_panels(N, logits, chunk * few, std::min(tiles, (chunk + 1) * few), packed, group * exponential_panels,
+                     std::min(panel_count(H), (group + 1) * exponential_panels), to.hidden, H, accumulate);
+  };
+
+  const int64_t pieces = to.hidden ? parts(tiles, few) * input_groups : 0;
+  const int64_t tile_count = parts(shape.panels, tile_panels);
+  for (int64_t tile = 0; tile <= tile_count; tile++) {
+    const int64_t first = tile * tile_panels, count = std::max<int64_t>(0, std::min(tile_panels, shape.panels - first));
+    const int64_t now = tile % 2, before = 1 - now;
+    weight[now].K = std::max<int64_t>(0, std::min(count * width, V - first * width));
+    parallel_for(count + (tile > 0 ? pieces : 0), grain(shape.panel() * H), [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; piece++)
+        if (piece < count)
+          make_panel(first + piece, scaled[now] + piece * shape.panel(), &weight[now], piece * width);
+        else
+          add_rows(piece - count, scaled[before], weight[before], tile > 1);
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { findAddon } from '@rnnx/backend-native';
 import { categorical, createRng, enableFusedKernels } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -49,7 +50,12 @@ describe('output layer and cross-entropy as one native kernel', () => {
         fc.record({
           rows: fc.integer({ min: 1, max: 40 }),
           inputs: fc.integer({ min: 1, max: 40 }),
-          outputs: fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 400, max: 700 })),
+          // The gradient takes 1,152 outcomes at a time.
+          outputs: fc.oneof(
+            fc.integer({ min: 1, max: 70 }),
+            fc.integer({ min: 400, max: 700 }),
+            fc.integer({ min: 1100, max: 3600 }),
+          ),
           seed: fc.nat(),
         }),
         (at) => {
@@ -68,6 +74,39 @@ describe('output layer and cross-entropy as one native kernel', () => {
       ),
       { seed: 4, numRuns: 150 },
     ));
+
+  it('gives the same bits on one thread and on several', () => {
+    const found = findAddon();
+    if ('reason' in found) throw new Error(found.reason);
+    const { addon } = found;
+    const before = addon.threadCount();
+    const bits = (inputs: ReturnType<typeof inputsOf>, threads: number) => {
+      addon.setThreadCount(threads);
+      const results = lossOf(inputs, true);
+      const all = Object.values(results).map((x) => [...new Int32Array(Float32Array.from(x.dataSync()).buffer)]);
+      tf.dispose(results);
+      return all;
+    };
+    const cases = fc.record({
+      rows: fc.integer({ min: 1, max: 90 }),
+      inputs: fc.integer({ min: 1, max: 150 }),
+      outputs: fc.integer({ min: 1, max: 3600 }),
+      seed: fc.nat(),
+    });
+    try {
+      fc.assert(
+        fc.property(cases, (at) => {
+          const inputs = inputsOf(at);
+          const alone = bits(inputs, 1);
+          for (const threads of [2, 3, 4]) expect(bits(inputs, threads), `${threads} threads`).to.deep.equal(alone);
+          tf.dispose({ ...inputs });
+        }),
+        { numRuns: 15 },
+      );
+    } finally {
+      addon.setThreadCount(before);
+    }
+  });
 
   it('gives the same losses where no gradient is recorded', () => {
     const { hidden, weight, bias, labels } = inputsOf({ rows: 9, inputs: 7, outputs: 600, seed: 1 });
