@@ -4,6 +4,11 @@ import { outOfMemory } from './device.js';
 const slack = 64 * 2 ** 20;
 const slackShare = 0.25;
 
+interface Numbered {
+  readonly buffer: GPUBuffer;
+  readonly number: number;
+}
+
 /**
  * Buffers that go round, in place of tfjs's own manager: tfjs keeps every buffer for ever, searches lists, and takes sizes
  * that the device does not have. Its users know the members of this class by name.
@@ -14,8 +19,11 @@ export class Buffers {
   numBytesUsed = 0;
   numBytesAllocated = 0;
   #mostUsed = 0;
-  readonly #free = new Map<string, GPUBuffer[]>();
-  readonly #used = new Set<GPUBuffer>();
+  /** By size and usage; the one made first is last. */
+  readonly #free = new Map<string, Numbered[]>();
+  /** With their numbers, in the order in which they were made. */
+  readonly #used = new Map<GPUBuffer, number>();
+  #made = 0;
 
   /** @param check throws where the device has failed, so that the reason is told and not what follows from it */
   constructor(
@@ -33,7 +41,10 @@ export class Buffers {
   acquireBuffer(size: number, usage: GPUBufferUsageFlags, mappedAtCreation = false, reuse = true): GPUBuffer {
     this.check();
     const free = reuse ? this.#free.get(keyOf(size, usage)) : undefined;
-    let buffer = free?.pop();
+    // Always the one made first: then a training step gets the buffers that the same step got before, and with them its
+    // bind groups, in whatever order buffers come back.
+    const found = free?.pop();
+    let buffer = found?.buffer;
     if (buffer !== undefined) this.numFreeBuffers--;
     else {
       const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
@@ -43,7 +54,7 @@ export class Buffers {
       buffer = this.device.createBuffer({ size, usage, mappedAtCreation });
       this.numBytesAllocated += size;
     }
-    this.#used.add(buffer);
+    this.#used.set(buffer, found?.number ?? ++this.#made);
     this.numUsedBuffers++;
     this.numBytesUsed += size;
     this.#mostUsed = Math.max(this.#mostUsed, this.numBytesUsed);
@@ -52,7 +63,9 @@ export class Buffers {
 
   /** @param reuse whether it may go round; else it is destroyed */
   releaseBuffer(buffer: GPUBuffer, reuse = true): void {
-    if (!this.#used.delete(buffer)) return; // after `dispose`
+    const number = this.#used.get(buffer);
+    if (number === undefined) return; // after `dispose`
+    this.#used.delete(buffer);
     const { size } = buffer;
     this.numUsedBuffers--;
     this.numBytesUsed -= size;
@@ -62,8 +75,12 @@ export class Buffers {
     }
     const key = keyOf(size, buffer.usage);
     const free = this.#free.get(key);
-    if (free === undefined) this.#free.set(key, [buffer]);
-    else free.push(buffer);
+    if (free === undefined) this.#free.set(key, [{ buffer, number }]);
+    else {
+      let place = free.length;
+      while (place > 0 && free[place - 1]!.number < number) place--;
+      free.splice(place, 0, { buffer, number });
+    }
     this.numFreeBuffers++;
     if (this.numBytesAllocated > this.#mostUsed * (1 + slackShare) + slack) this.#trim(key);
   }
@@ -77,8 +94,8 @@ export class Buffers {
   }
 
   dispose(): void {
-    for (const buffer of this.#used) buffer.destroy();
-    for (const buffers of this.#free.values()) for (const buffer of buffers) buffer.destroy();
+    for (const buffer of this.#used.keys()) buffer.destroy();
+    for (const free of this.#free.values()) for (const { buffer } of free) buffer.destroy();
     this.#used.clear();
     this.#free.clear();
     this.numUsedBuffers = this.numFreeBuffers = this.numBytesUsed = this.numBytesAllocated = 0;
@@ -90,7 +107,7 @@ export class Buffers {
     for (const [key, buffers] of [...this.#free]) {
       if (key === current) continue;
       while (buffers.length > 0 && this.numBytesAllocated > goal) {
-        this.#destroy(buffers.pop()!);
+        this.#destroy(buffers.shift()!.buffer);
         this.numFreeBuffers--;
       }
       if (buffers.length === 0) this.#free.delete(key);
