@@ -78,7 +78,7 @@ function tableOf(name: string, rows: readonly ReportRow[]): string {
   });
   const unfinished = rows.some(({ runs }) => runs.some(({ data }) => data !== undefined && data.result === undefined));
   return (
-    `<div class="scroll" tabindex="0" role="region" aria-label="${escapeXml(name)}"><table>` +
+    `<div class="scroll${rows[0]!.search ? ' settings' : ''}" tabindex="0" role="region" aria-label="${escapeXml(name)}"><table>` +
     `<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody></table></div>` +
     `${unfinished ? '<p class="note">* not finished: the best validation epoch so far.</p>' : ''}` +
     folded('in all of these rows where the paper is silent', common)

@@ -1,7 +1,6 @@
 import { createRng, type ExperimentInput, RnnxError } from '@rnnx/core';
 import type { Preset, SearchRange } from '@rnnx/presets';
 import { applySet } from '../config/set.js';
-import { number } from '../terminal/format.js';
 
 /** A preset with other settings, drawn from the ranges that its paper searched. */
 export interface DrawnPreset {
@@ -45,7 +44,7 @@ function draw(of: Preset, n: number): DrawnPreset {
   const { paper } = of;
   const values = Object.fromEntries(drawn.map(([range, value]) => [range.name, value]));
   const row = Object.entries(values)
-    .map(([key, value]) => `${key} ${Number(number(value)) === value ? number(value) : value}`)
+    .map(([key, value]) => `${key} ${value}`)
     .join(', ');
   return {
     preset: {

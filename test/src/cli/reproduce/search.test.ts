@@ -59,6 +59,8 @@ describe('a random search over the ranges of a paper', () => {
     expect(model.init).to.include({ std: values['σ₂'] });
     expect(training.optimizer).to.include({ momentum: values.momentum, learningRate: values['step rate'] });
     expect(training.batchSize).to.equal(values.batch);
+    expect(preset.paper).to.include({ table: 'Search: RNN-NBR, JSB Chorales' });
+    expect(preset.paper!.row).to.match(/^λ 0\.0\d+, q [12], σ₁ 0\.0+1, σ₂ 0\.\d+, k \d\d, radius [\d.]+, /);
     expect(assignments).to.include(`regularizers.0.lambda=${values.λ}`).and.to.have.length(10);
   });
 
