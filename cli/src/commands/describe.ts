@@ -7,7 +7,7 @@ import {
   pluginKinds,
   RnnxError,
 } from '@rnnx/core';
-import { describePublished, type Preset, presets, presetsOfPaper } from '@rnnx/presets';
+import { describePublished, type Preset, presets, presetsOfPaper, type SearchRange } from '@rnnx/presets';
 import { lookUpPreset, presetNames } from '../config/presets.js';
 import type { Discovered } from '../discovery/discover.js';
 import { table } from '../terminal/table.js';
@@ -70,15 +70,21 @@ function optionsTable({ schema }: AnyPlugin): string {
 
 function describePreset(preset: Preset | undefined): string[] {
   if (preset === undefined) return [];
-  const { paper, published, choices = [] } = preset;
+  const { paper, published, choices = [], search = [] } = preset;
   const numbers = published.map(describePublished).join(', ');
   const lines = [`preset ${preset.name}`, preset.title, preset.summary];
   if (preset.aliases !== undefined) lines.push(`also called ${preset.aliases.join(', ')}`);
   if (paper !== undefined) lines.push(`paper: ${paper.title}, ${paper.table}: ${paper.row}`);
   lines.push(published.length > 0 ? `published: ${numbers}` : 'nothing comparable is published');
   for (const { name, text } of choices) lines.push(`our choice, ${name}: ${text}`);
+  if (search.length > 0) lines.push(`searched by the paper: ${search.map(describeRange).join('; ')}`);
   lines.push(`run: npx rnnx run --preset ${preset.name}`);
   return [`${lines.join('\n')}\n\n${JSON.stringify(preset.config, null, 2)}`];
+}
+
+function describeRange(range: SearchRange): string {
+  if ('values' in range) return `${range.name} from ${range.values.join(', ')}`;
+  return `${range.name} from ${range.from} to ${range.to}${range.scale === 'log' ? ', logarithmic' : ''}`;
 }
 
 function describePaper(key: string): string[] {

@@ -127,8 +127,8 @@ function plot(chart: Chart, id: string): string {
 }
 
 function legendOf(series: Extract<Chart, { kind: 'curves' }>['series']): string {
-  const entries = series.map(({ name, colour, dashed }) => {
-    const line = dashed ? 'dashed' : 'solid';
+  const entries = series.map(({ name, colour, dashed, scatter }) => {
+    const line = scatter ? 'dotted' : dashed ? 'dashed' : 'solid';
     return `<li><span style="border-top:3px ${line} ${colourOf(colour)}"></span>${escapeXml(name)}</li>`;
   });
   return `<ul class="legend">${entries.join('')}</ul>`;

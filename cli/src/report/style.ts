@@ -19,7 +19,7 @@ thead th:last-child{text-align:left}
 thead th{background:var(--raised);font-weight:600}
 th:first-child{text-align:left;position:sticky;left:0;background:var(--raised);font-weight:600;max-width:16rem;white-space:normal;min-width:9rem}
 td.state{text-align:left;white-space:normal;min-width:19rem;max-width:28rem;overflow-wrap:anywhere}
-.settings th:first-child{min-width:20rem;max-width:34rem;font-weight:400}
+.settings tbody th:first-child{min-width:20rem;max-width:34rem;font-weight:400}
 .finished td.state{color:var(--ok)}
 .failed td.state,.impossible td.state{color:var(--bad)}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr));gap:1rem}

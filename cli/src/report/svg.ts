@@ -129,7 +129,7 @@ function bars({ name, points, spreads, colour }: Series): readonly object[] {
     const style = { stroke: colourOf(colour), lineWidth: 1.5 };
     return { type: 'line', shape: { x1: low![0], y1: low![1], x2: high![0], y2: high![1] }, style };
   };
-  return [{ type: 'custom', name, data, silent: true, renderItem }];
+  return [{ type: 'custom', name, data, silent: true, clip: true, renderItem }];
 }
 
 function surface({ x, y, xs, ys, values }: Surface): EChartsCoreOption {

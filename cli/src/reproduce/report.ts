@@ -72,7 +72,10 @@ async function rowOf(
     ...(preset.paper && { table: preset.paper.table }),
     config: row.planned.config,
     hash: row.hash,
-    metric: runs.find(({ data }) => data?.result)?.data?.result?.metric ?? preset.published[0]?.metric ?? 'perplexity',
+    metric:
+      runs.find(({ data }) => data?.result)?.data?.result?.metric ??
+      (drawn?.of ?? preset).published[0]?.metric ??
+      'perplexity',
     published: preset.published,
     ...(preset.choices && { choices: preset.choices }),
     epochs,

@@ -5,6 +5,7 @@ import type { Curves } from '../../../../cli/dist/report/chart.js';
 import { figuresOf } from '../../../../cli/dist/report/figures.js';
 import { renderHtml } from '../../../../cli/dist/report/html.js';
 import { renderMarkdown } from '../../../../cli/dist/report/markdown.js';
+import { numbersIn } from '../../../../cli/dist/report/numbers.js';
 import type { ReportRow } from '../../../../cli/dist/report/report.js';
 import { bestFirst, binned } from '../../../../cli/dist/report/search.js';
 import { drawSettings } from '../../../../cli/dist/reproduce/search.js';
@@ -62,6 +63,20 @@ describe('a random search over the ranges of a paper', () => {
     expect(preset.paper).to.include({ table: 'Search: RNN-NBR, JSB Chorales' });
     expect(preset.paper!.row).to.match(/^λ 0\.0\d+, q [12], σ₁ 0\.0+1, σ₂ 0\.\d+, k \d\d, radius [\d.]+, /);
     expect(assignments).to.include(`regularizers.0.lambda=${values.λ}`).and.to.have.length(10);
+  });
+
+  it('has ranges that hold the settings which the paper found in them', () => {
+    const rows = music(/^music-.*-(nbr|n|ns|mn|mns|do|dos|ff)$/);
+    expect(rows).to.have.length(32);
+    for (const { name, search, config } of rows) {
+      const numbers = numbersIn(config);
+      for (const range of search!)
+        for (const path of range.paths) {
+          const found = numbers[path]!;
+          if ('values' in range) expect(range.values, `${name}: ${path}`).to.include(found);
+          else expect(found, `${name}: ${path}`).to.be.within(range.from, range.to);
+        }
+    }
   });
 
   it('refuses rows without ranges', async () => {
@@ -189,12 +204,12 @@ describe('reproduce with a search', function () {
 
   it('runs the settings after the rows, once, and goes on with a longer one', async () => {
     const diary = new Diary();
-    const presetsHere = [searched, tinyPreset('plain', searched.config)];
+    const presetsHere = [searched];
     const first = await reproduceTiny(folder.path, presetsHere, { search: 1, seeds: 2, jobs: 2 }, diary);
-    expect(diary.started_).to.have.length(5).and.to.include('noisy-search-1 1');
-    expect(diary.started_.slice(0, 4).join()).not.to.include('search');
+    expect(diary.started_).to.have.members(['noisy 1', 'noisy 2', 'noisy-search-1 1']);
+    expect(diary.started_.slice(0, 2).join()).not.to.include('search');
     expect(diary.lines.join('\n')).to.match(
-      /noisy {2}search of 1: about 0:\d\d and \d+MB[\s\S]*5 runs: 0 done before, 5 to do/,
+      /noisy {2}search of 1: about 0:\d\d and \d+MB[\s\S]*3 runs: 0 done before, 3 to do/,
     );
     expect(first.failed).to.equal(0);
     const again = new Diary();
@@ -207,6 +222,12 @@ describe('reproduce with a search', function () {
     expect(drawn.every(({ table }) => table === 'Search: row noisy')).to.equal(true);
     expect(report.notes.join()).to.include('2 settings beside the table');
     expect(report.figures.map(({ id }) => id)).to.include('search');
+  });
+
+  it('measures a setting in the metric of its row, finished or not', async () => {
+    const counted: Preset = { ...searched, published: [{ split: 'test', metric: 'nll-per-step', value: 1 }] };
+    const { report } = await reproduceTiny(folder.path, [counted], { search: 1, budget: 0.01 });
+    expect(report.rows.map(({ metric }) => metric)).to.deep.equal(['nll-per-step', 'nll-per-step']);
   });
 
   it('takes a setting that diverges as a result, and does not try it again', async () => {
