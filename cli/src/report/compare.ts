@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExperimentConfig, PluginRef } from '@rnnx/core';
-import { baseVariant } from '@rnnx/core';
-import { presets } from '@rnnx/presets';
+import { baseVariant, mergeConfig, parseExperiment } from '@rnnx/core';
+import { type Preset, presets } from '@rnnx/presets';
+import { Host } from '../host.js';
 import { ExperimentFolder } from '../run-folder/experiment-folder.js';
+import { configHash } from './config-hash.js';
 import { figuresOf } from './figures.js';
 import type { Report, ReportRow } from './report.js';
 import { type RunData, readRun, runFolders } from './run-data.js';
 
 /**
  * A report over any run folders: runs of one configuration are the seeds of a row; a row that came from a preset has its
- * published numbers beside it.
+ * published numbers beside it, and says where its settings are others.
  *
  * Errors: RNNX_RUN_MISSING, RNNX_CONFIG_UNREADABLE.
  */
@@ -18,7 +20,8 @@ export async function compareRuns(paths: readonly string[], command: string): Pr
   const runs = await Promise.all([...new Set(runFolders(paths))].map(readRun));
   const byHash = new Map<string, RunData[]>();
   for (const run of runs) byHash.set(run.hash, [...(byHash.get(run.hash) ?? []), run]);
-  const rows = await Promise.all([...byHash.values()].map(rowOf));
+  const host = await Host.open([]);
+  const rows = await Promise.all([...byHash.values()].map((each) => rowOf(each, host)));
   const shown = disambiguated(rows);
   return {
     title: `${rows.length} ${rows.length === 1 ? 'experiment' : 'experiments'} compared`,
@@ -32,7 +35,7 @@ export async function compareRuns(paths: readonly string[], command: string): Pr
   };
 }
 
-async function rowOf(runs: readonly RunData[]): Promise<ReportRow> {
+async function rowOf(runs: readonly RunData[], host: Host): Promise<ReportRow> {
   const { config, hash, run, path } = runs[0]!;
   const record = await experimentOf(path);
   const preset = presets.find(({ name }) => name === record?.preset);
@@ -40,7 +43,7 @@ async function rowOf(runs: readonly RunData[]): Promise<ReportRow> {
   const paperEpochs = isPreset ? preset.config.training?.epochs : undefined;
   return {
     name: config.name,
-    label: isPreset ? (preset.paper?.row ?? preset.title) : labelOf(config, run.variant),
+    label: isPreset ? labelOfPreset(preset, config, host) : labelOf(config, run.variant),
     ...(isPreset && preset.paper ? { table: `${preset.paper.key}: ${preset.paper.table}` } : {}),
     config,
     hash,
@@ -58,6 +61,15 @@ async function experimentOf(path: string): Promise<{ readonly preset: string | n
   const parent = ExperimentFolder.parentOf(path)?.experiment;
   if (parent === undefined || !existsSync(join(parent, 'experiment.json'))) return undefined;
   return (await ExperimentFolder.open(parent)).record;
+}
+
+/** The row of the paper, and whether more is different than the number of epochs and the backend. */
+function labelOfPreset(preset: Preset, config: ExperimentConfig, host: Host): string {
+  const { training, backend } = config;
+  const patch = { training: { epochs: training.epochs }, backend };
+  const asItIs = parseExperiment(host.registry, mergeConfig(preset.config, patch));
+  const label = preset.paper?.row ?? preset.title;
+  return configHash(asItIs) === configHash(config) ? label : `${label}, with other settings`;
 }
 
 /** The variant's name, or what acts on the network. */
