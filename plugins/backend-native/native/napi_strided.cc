@@ -99,7 +99,8 @@ napi_value gather(Call& call) {
   return make_boolean(call.env, true);
 }
 
-/// segmentSum(rows, width, segments, x, segment, out): out[s] = sum of the rows of x with segment s; others are left out.
+/// segmentSum(rows, width, segments, x, segment, out, cleared): out[s] = sum of the rows of x with segment s; others are left
+/// out. `cleared`: out is zero.
 napi_value segment_sum(Call& call) {
   const int64_t rows = call.size("rows");
   const int64_t width = call.size("width");
@@ -107,8 +108,9 @@ napi_value segment_sum(Call& call) {
   const float* x = call.floats("x", rows * width);
   const int32_t* segment = call.ints("segment", rows);
   float* out = call.floats("out", segments * width);
+  const bool cleared = call.boolean("cleared");
   if (segments * width == 0) return nullptr;
-  parallel_for(segments * width, 65536, [&](int64_t begin, int64_t end) {
+  if (!cleared) parallel_for(segments * width, 65536, [&](int64_t begin, int64_t end) {
     std::memset(out + begin, 0, static_cast<size_t>(end - begin) * sizeof(float));
   });
   // By columns, so that the order in which rows are added does not depend on the split.

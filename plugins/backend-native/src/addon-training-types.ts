@@ -48,6 +48,22 @@ export interface OptimizerAddon {
     out: Float32Array,
   ): boolean;
 
+  /**
+   * The same for some rows of `width` elements, in ascending order; the others are neither read nor written. It says whether
+   * new weights of those rows are finite.
+   */
+  sgdRows(
+    count: number,
+    weight: Float32Array,
+    gradient: Float32Array,
+    scale: number,
+    rate: number,
+    out: Float32Array,
+    width: number,
+    rowCount: number,
+    rows: Int32Array,
+  ): boolean;
+
   /** v' = momentum v - rate g, out = weight + v' */
   momentum(
     count: number,
@@ -101,6 +117,9 @@ export interface OptimizerAddon {
 
   /** Σ x² in double precision, the same at any thread count. */
   sumSquares(count: number, x: Float32Array): number;
+
+  /** The same bits where all but some rows, in ascending order, are zero. */
+  sumSquaresRows(count: number, x: Float32Array, width: number, rowCount: number, rows: Int32Array): number;
 }
 
 /** Fills from Philox 4x32-10 under the key (key0, key1), words from 0 to 2^32 - 1: the bits of the core's generator. */

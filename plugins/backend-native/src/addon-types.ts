@@ -74,7 +74,7 @@ export interface CopyAddon {
     places: Int32Array,
     out: Float32Array,
   ): boolean;
-  /** out[s] = sum of the rows of x with segment s; rows with another segment are left out. */
+  /** out[s] = sum of the rows of x with segment s; rows with another segment are left out. `cleared`: out holds zeros. */
   segmentSum(
     rows: number,
     width: number,
@@ -82,6 +82,7 @@ export interface CopyAddon {
     x: Float32Array,
     segment: Int32Array,
     out: Float32Array,
+    cleared: boolean,
   ): void;
 }
 

@@ -51,6 +51,7 @@ const needed: readonly (keyof Addon)[] = [
   'sequenceMemory',
   'setThreadCount',
   'sgd',
+  'sgdRows',
   'sigmoidLoss',
   'sigmoidLossGradient',
   'softmax',
@@ -61,6 +62,7 @@ const needed: readonly (keyof Addon)[] = [
   'softmaxLossGradient',
   'softmaxLossMemory',
   'sumSquares',
+  'sumSquaresRows',
   'threadCount',
   'unary',
 ];

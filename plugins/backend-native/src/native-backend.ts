@@ -12,6 +12,14 @@ interface TensorData {
   complexTensorInfos?: unknown;
   /** Where the values lie in the pool's memory. */
   slot?: Slot;
+  filled?: FilledRows;
+}
+
+/** Rows, ascending, outside which a tensor is zero: as a gradient of a table of which few rows were read. */
+export interface FilledRows {
+  /** Elements of a row. */
+  readonly width: number;
+  readonly rows: Int32Array;
 }
 
 /** What tfjs's cpu backend is made of; its class is not exported by the main package. */
@@ -37,6 +45,10 @@ export interface NativeBackend extends CpuBackend {
   bools(x: tf.TensorInfo): Uint8Array;
   /** A new tensor whose elements are undefined until written through `view`. */
   output(shape: readonly number[], dtype: NumericType): tf.TensorInfo;
+  /** A new tensor of zeros of which some rows are to be written. Its elements are never changed afterwards. */
+  zerosBut(shape: readonly number[], filled: FilledRows): tf.TensorInfo;
+  /** What is known of where it is zero. */
+  filledRows(x: tf.TensorInfo): FilledRows | undefined;
   /** The same elements under another shape, without a copy. */
   share(x: tf.TensorInfo, shape: readonly number[], dtype?: tf.DataType): tf.TensorInfo;
   /** Neighbouring elements as a tensor of their own, without a copy unless they are few. */
@@ -45,7 +57,7 @@ export interface NativeBackend extends CpuBackend {
   release(x: tf.TensorInfo): void;
   /**
    * Whether the elements may be changed in place: no other tensor has them, neither a clone nor a slice, and they are not
-   * an array that the caller handed to tfjs.
+   * an array that the caller handed to tfjs. Tensors from `zerosBut` may not.
    */
   exclusive(x: tf.TensorInfo): boolean;
   poolStatistics(): PoolStatistics;
@@ -92,9 +104,14 @@ export function createNativeBackend(addon: Addon): NativeBackend {
     }
 
     override disposeData(id: object, force = false): boolean {
-      const slot = this.data.has(id) ? this.data.get(id).slot : undefined;
+      const data = this.data.has(id) ? this.data.get(id) : undefined;
       const gone = super.disposeData(id, force);
-      if (gone && slot !== undefined) this.#pool.release(slot);
+      const slot = data?.slot;
+      if (!gone || slot === undefined) return gone;
+      // A slice that is left may change its elements once it is alone.
+      const zeros = data!.filled !== undefined && slot.uses === 1;
+      if (zeros) clearRows(data!.values as Float32Array, data!.filled!);
+      this.#pool.release(slot, zeros);
       return gone;
     }
 
@@ -125,10 +142,24 @@ export function createNativeBackend(addon: Addon): NativeBackend {
     }
 
     output(shape: readonly number[], dtype: NumericType): tf.TensorInfo {
+      return this.#make(shape, dtype, false);
+    }
+
+    zerosBut(shape: readonly number[], filled: FilledRows): tf.TensorInfo {
+      const info = this.#make(shape, 'float32', true);
+      this.data.get(info.dataId).filled = filled;
+      return info;
+    }
+
+    filledRows(x: tf.TensorInfo): FilledRows | undefined {
+      return this.data.get(x.dataId).filled;
+    }
+
+    #make(shape: readonly number[], dtype: NumericType, zeros: boolean): tf.TensorInfo {
       let size = 1;
       for (const length of shape) size *= length;
       const TypedArray = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint8Array;
-      const slot = this.#pool.take(size * TypedArray.BYTES_PER_ELEMENT);
+      const slot = this.#pool.take(size * TypedArray.BYTES_PER_ELEMENT, zeros);
       const values = slot === undefined ? new TypedArray(size) : new TypedArray(slot.buffer, 0, size);
       const dataId = super.write(values, shape as number[], dtype);
       if (slot !== undefined) this.data.get(dataId).slot = slot;
@@ -152,8 +183,13 @@ export function createNativeBackend(addon: Addon): NativeBackend {
     }
 
     exclusive(x: tf.TensorInfo): boolean {
-      const { refCount, slot, values } = this.data.get(x.dataId);
-      return refCount === 1 && slot?.uses === 1 && (values instanceof Float32Array || x.dtype !== 'float32');
+      const { refCount, slot, values, filled } = this.data.get(x.dataId);
+      return (
+        refCount === 1 &&
+        slot?.uses === 1 &&
+        filled === undefined &&
+        (values instanceof Float32Array || x.dtype !== 'float32')
+      );
     }
 
     poolStatistics(): PoolStatistics {
@@ -168,6 +204,10 @@ export function createNativeBackend(addon: Addon): NativeBackend {
   }
 
   return new Native();
+}
+
+function clearRows(values: Float32Array, { width, rows }: FilledRows): void {
+  for (const row of rows) values.fill(0, row * width, (row + 1) * width);
 }
 
 /** True for tensors whose elements are plain numbers, not strings or complex pairs. */

@@ -2,6 +2,8 @@
 export interface Slot {
   readonly buffer: ArrayBuffer;
   uses: number;
+  /** While it waits: whether it holds zeros alone. */
+  zeros: boolean;
 }
 
 /** Smaller arrays are cheap to allocate anew. */
@@ -39,14 +41,18 @@ export class BufferPool {
   #reused = 0;
   #allocated = 0;
 
-  /** Memory of at least `bytes` with one use, contents undefined; `undefined` where pooling does not pay. */
-  take(bytes: number): Slot | undefined {
+  /**
+   * Memory of at least `bytes` with one use, contents undefined; `undefined` where pooling does not pay.
+   *
+   * @param zeros all zero instead, which costs nothing where such memory waits
+   */
+  take(bytes: number, zeros = false): Slot | undefined {
     if (bytes < leastPooled) return undefined;
     const size = sizeClass(bytes);
     const waiting = this.#idle.get(size);
-    let slot = waiting?.pop();
+    let slot = takeOne(waiting, zeros);
     if (slot === undefined) {
-      slot = { buffer: new ArrayBuffer(size), uses: 0 };
+      slot = { buffer: new ArrayBuffer(size), uses: 0, zeros: true };
       this.#slots.set(slot.buffer, slot);
       this.#allocated += 1;
     } else {
@@ -54,6 +60,8 @@ export class BufferPool {
       this.#reused += 1;
       if (waiting!.length === 0) this.#idle.delete(size);
     }
+    if (zeros && !slot.zeros) new Uint8Array(slot.buffer).fill(0);
+    slot.zeros = false;
     slot.uses = 1;
     this.#use(size);
     return slot;
@@ -69,10 +77,15 @@ export class BufferPool {
     return slot;
   }
 
-  /** Takes a use away; the last one gives the memory back. */
-  release(slot: Slot): void {
+  /**
+   * Takes a use away; the last one gives the memory back.
+   *
+   * @param zeros whether the memory holds zeros alone, all of it
+   */
+  release(slot: Slot, zeros = false): void {
     slot.uses -= 1;
     if (slot.uses > 0) return;
+    slot.zeros = zeros;
     const size = slot.buffer.byteLength;
     this.#used -= size;
     const waiting = this.#idle.get(size);
@@ -110,6 +123,7 @@ export class BufferPool {
   }
 
   #revive(slot: Slot): void {
+    slot.zeros = false;
     const size = slot.buffer.byteLength;
     const waiting = this.#idle.get(size);
     const place = waiting?.indexOf(slot) ?? -1;
@@ -129,6 +143,12 @@ export class BufferPool {
       if (waiting.length === 0) this.#idle.delete(size);
     }
   }
+}
+
+/** The one that waits for the shortest time, if there is one of its kind: zeros are for those who ask for them. */
+function takeOne(waiting: Slot[] | undefined, zeros: boolean): Slot | undefined {
+  const place = waiting?.findLastIndex((slot) => slot.zeros === zeros) ?? -1;
+  return place < 0 ? waiting?.pop() : waiting!.splice(place, 1)[0];
 }
 
 /** Rounded up to an eighth of the power of two below, so that similar sizes share memory and little is wasted. */

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { NativeBackend } from '../native-backend.js';
+import type { FilledRows, NativeBackend } from '../native-backend.js';
 import { BufferPool, type Slot } from '../pool.js';
 
 /** A result in the making: the array that native code fills, and what tfjs will know it by. */
@@ -30,6 +30,11 @@ export class Memory {
   floats(tensor: tf.Tensor): Float32Array {
     tensor.throwIfDisposed();
     return this.backend.floats(tensor);
+  }
+
+  /** What is known of where it is zero. */
+  filledRows(tensor: tf.Tensor): FilledRows | undefined {
+    return this.backend.filledRows(tensor);
   }
 
   /** The values to be changed in place, `undefined` where another tensor or the caller may see them. */

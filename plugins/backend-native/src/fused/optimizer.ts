@@ -19,6 +19,12 @@ export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): Op
     const next = store.result(tensor.shape);
     return { from: store.floats(tensor), to: next.array, tensor: toTensor(next) };
   };
+  const squares = (tensor: tf.Tensor): number => {
+    const [size, values, filled] = [tensor.size, store.floats(tensor), store.filledRows(tensor)];
+    return filled === undefined
+      ? addon.sumSquares(size, values)
+      : addon.sumSquaresRows(size, values, filled.width, filled.rows.length, filled.rows);
+  };
   const parameter = ({ rule, slots, gradients, scale, context }: UpdateRequest, name: string, weight: tf.Tensor) => {
     const w = change(weight);
     const made: Record<string, tf.Tensor> = {};
@@ -30,8 +36,12 @@ export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): Op
     const step = [weight.size, w.from, store.floats(gradients[name]!), scale, context.learningRate, w.to] as const;
     const run = (): boolean => {
       switch (rule.kind) {
-        case 'sgd':
-          return addon.sgd(...step);
+        case 'sgd': {
+          // What is zero changes nothing.
+          const filled = w.from === w.to ? store.filledRows(gradients[name]!) : undefined;
+          if (filled === undefined) return addon.sgd(...step);
+          return addon.sgdRows(...step, filled.width, filled.rows.length, filled.rows);
+        }
         case 'momentum': {
           const v = slot('velocity');
           return addon.momentum(...step, rule.momentum, v.from, v.to);
@@ -53,7 +63,7 @@ export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): Op
   return {
     squaredNorm(tensors) {
       if (!allFloats(tensors)) return undefined;
-      return tensors.reduce((sum, tensor) => sum + addon.sumSquares(tensor.size, store.floats(tensor)), 0);
+      return tensors.reduce((sum, tensor) => sum + squares(tensor), 0);
     },
 
     update(request) {

@@ -27,6 +27,9 @@ const gather: Kernel = ({ inputs, attrs, backend, addon }) => {
   return undefined;
 };
 
+/** Rows of a sum to one that is added up from which on the others are kept track of as zero. */
+const leastZeros = 8;
+
 /** Rows with a negative or too large number are left out, as in TensorFlow; tfjs takes a pass over x for each segment. */
 const unsortedSegmentSum: Kernel = ({ inputs, attrs, backend, addon }) => {
   const x = inputs.x!;
@@ -39,10 +42,21 @@ const unsortedSegmentSum: Kernel = ({ inputs, attrs, backend, addon }) => {
   if (rows * width > mostElements || segments * width > mostElements) return undefined;
   const values = backend.floats(x);
   const numbers = backend.ints(ids);
-  const out = backend.output([segments, ...row], 'float32');
-  addon.segmentSum(rows, width, segments, values, numbers, backend.floats(out));
+  const shape = [segments, ...row];
+  // Where few rows are written, those who read the sum need not look at the others.
+  const few = width > 0 && rows * leastZeros <= segments;
+  const out = few
+    ? backend.zerosBut(shape, { width, rows: rowsOf(numbers, segments) })
+    : backend.output(shape, 'float32');
+  addon.segmentSum(rows, width, segments, values, numbers, backend.floats(out), few);
   return out;
 };
+
+/** Each row once, ascending; rows that are not there are left out. */
+function rowsOf(numbers: Int32Array, segments: number): Int32Array {
+  const sorted = numbers.toSorted();
+  return sorted.filter((row, i) => row >= 0 && row < segments && row !== sorted[i - 1]);
+}
 
 /** The type is the one asked for; tfjs's holds floats whatever it is labelled. */
 const oneHot: Kernel = ({ inputs, attrs, backend }) => {

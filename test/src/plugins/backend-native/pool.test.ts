@@ -30,6 +30,24 @@ describe('buffer pool', () => {
     expect(pool.take(100), 'small arrays are not worth it').to.equal(undefined);
   });
 
+  it('keeps zeros for those who ask for them, and clears other memory', () => {
+    const pool = new BufferPool();
+    const [plain, zeros] = [pool.take(8000)!, pool.take(8000, true)!];
+    new Uint8Array(plain.buffer).fill(7);
+    pool.release(plain);
+    pool.release(zeros, true);
+    expect(pool.take(8000), 'anything').to.equal(plain);
+    expect(pool.take(8000, true), 'zeros').to.equal(zeros);
+    pool.release(plain);
+    expect(pool.take(8000, true), 'no zeros are left').to.equal(plain);
+    expect(new Uint8Array(plain.buffer).every((byte) => byte === 0)).to.equal(true);
+    pool.release(plain, true);
+    expect(pool.share(new Float32Array(plain.buffer)), 'taken back into use').to.equal(plain);
+    new Uint8Array(plain.buffer).fill(7);
+    pool.release(plain);
+    expect(new Uint8Array(pool.take(8000, true)!.buffer).every((byte) => byte === 0)).to.equal(true);
+  });
+
   it('gives at least what was asked for, whole floats, and wastes at most an eighth', () => {
     const pool = new BufferPool();
     for (const bytes of [4096, 4097, 5000, 65_535, 65_536, 1_000_001, 40_000_004]) {

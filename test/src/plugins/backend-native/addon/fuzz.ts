@@ -134,11 +134,13 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   sigmoidLoss: () => [3, 2, 5, f(6), f(10), f(5), f(15), f(3), null],
   sigmoidLossGradient: () => [3, 2, 5, f(6), f(10), f(5), f(15), null, f(3), f(6), null, f(5)],
   sgd: () => [6, f(6), f(6), 1, 0.1, f(6)],
+  sgdRows: () => [6, f(6), f(6), 1, 0.1, f(6), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
   momentum: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, f(6), f(6)],
   adam: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, 0.99, 1e-8, 3, f(6), f(6), f(6), f(6)],
   rmsprop: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, 0.9, 1e-8, f(6), f(6), f(6), f(6)],
   average: () => [6, f(6), f(6), 3, f(6)],
   sumSquares: () => [6, f(6)],
+  sumSquaresRows: () => [6, f(6), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
   philoxWords: () => [1, 2, 5, new Uint32Array(5)],
   philoxUniforms: () => [1, 2, 5, f(5)],
   philoxNormals: () => [1, 2, 5, f(5)],
@@ -150,7 +152,7 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   copyInt: () => [turning(), labels(14, 9), labels(14, 9)],
   selectFloat: () => [5, new Uint8Array(5), f(5), f(5), f(5)],
   gather: () => [1, 2, 3, 4, 2, f(24), labels(2, 3), f(16)],
-  segmentSum: () => [3, 4, 5, f(12), labels(3, 5), f(20)],
+  segmentSum: () => [3, 4, 5, f(12), labels(3, 5), f(20), draws.chance(0.5)],
   sequenceMemory: () => sequence().sizes,
   sequenceForward: () => {
     const { cell, gates, sizes, values, recurrent, candidate, memory } = sequence();
