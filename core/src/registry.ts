@@ -29,9 +29,10 @@ export class PluginRegistry implements PluginContext {
    * Errors: RNNX_PLUGIN_INVALID, RNNX_PLUGIN_INCOMPATIBLE, RNNX_PLUGIN_DUPLICATE.
    *
    * @param origin where the plugin came from, for messages
+   * @param sound whether its schema is known to be a JSON schema, which takes milliseconds to find out
    */
-  register(plugin: AnyPlugin, origin = 'this program'): void {
-    const problem = findProblem(plugin) ?? findSchemaProblem(plugin);
+  register(plugin: AnyPlugin, origin = 'this program', sound = false): void {
+    const problem = findProblem(plugin) ?? (sound ? undefined : findSchemaProblem(plugin));
     if (problem !== undefined)
       throw new RnnxError('RNNX_PLUGIN_INVALID', `Plugin from ${origin}: ${problem.what}`, {
         got: problem.got,
@@ -99,7 +100,7 @@ export class PluginRegistry implements PluginContext {
   /** An ajv that knows every plugin: `{ $ref: 'rnnx:plugin/noise' }` accepts a name or a name with options. */
   get ajv(): Ajv {
     if (this.#ajv === undefined) {
-      const ajv = createAjv();
+      const ajv = createAjv(true);
       for (const kind of pluginKinds)
         for (const plugin of this.list(kind))
           ajv.addSchema(optionsSchema(plugin), `rnnx:options/${kind}/${plugin.name}`);

@@ -18,15 +18,17 @@ export async function discover(
   folder = process.cwd(),
   given: readonly AnyPlugin[] = [],
 ): Promise<Discovered> {
-  const found: FoundPlugins[] = [...builtinPlugins()];
+  const builtin = builtinPlugins();
+  const found: FoundPlugins[] = [...builtin];
   for (const spec of new Set(specs)) found.push(await loadPlugins(spec, folder));
   found.push({ origin: { from: 'this program', version: null }, plugins: given });
   const registry = new PluginRegistry();
   const origins = new Map<string, PluginOrigin>();
-  for (const { origin, plugins } of found)
-    for (const plugin of plugins) {
-      registry.register(plugin, origin.from);
-      origins.set(`${plugin.kind}/${plugin.name}`, origin);
+  for (const each of found)
+    for (const plugin of each.plugins) {
+      // Ours are looked at by tests.
+      registry.register(plugin, each.origin.from, builtin.includes(each));
+      origins.set(`${plugin.kind}/${plugin.name}`, each.origin);
     }
   return { registry, origins };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type AnyPlugin, PluginRegistry, pluginKinds } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { discover } from 'rnnx';
@@ -36,6 +37,18 @@ describe('discovery of third-party plugins', () => {
     const { registry, origins } = await load();
     expect(registry.get('regularizer', 'noisin').name).to.equal('noisin');
     expect(origins.get('cell/lstm')).to.deep.equal({ from: '@rnnx/cells', version: '0.1.0' });
+  });
+
+  it('comes with JSON schemas alone, which it does not look at when it starts', async () => {
+    const { registry } = await load();
+    const all = pluginKinds.flatMap((kind) => registry.list(kind) as AnyPlugin[]);
+    expect(all).to.have.length.above(40);
+    for (const plugin of all) expect(() => new PluginRegistry([plugin]), plugin.name).not.to.throw();
+  });
+
+  it('looks at the schemas of all others', async () => {
+    write('odd.js', source('odd').replace("type: 'number'", "typ: 'number'"));
+    expect((await failureOf(() => load('./odd.js'))).code).to.equal('RNNX_PLUGIN_INVALID');
   });
 
   const paths: readonly (readonly [string, string, string])[] = [
