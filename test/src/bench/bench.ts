@@ -1,4 +1,4 @@
-import type { Backend } from '@rnnx/core';
+import { type Backend, fusedKernels } from '@rnnx/core';
 import type { PyTorch, PyTorchSpec } from './pytorch.js';
 import { type Contestant, rate } from './rounds.js';
 import type { Scale } from './scale.js';
@@ -51,7 +51,11 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
     unit: unitOf(spec),
     async measure() {
       await backend.activate();
-      return (await rate(() => workload.step(), bench.seconds)) * spec.steps * spec.batch;
+      // Where the trainer goes ahead of the losses, several steps between looks at the clock let it.
+      const goesAhead = (fusedKernels().deviceUpdates?.stepsAhead ?? 0) > 0;
+      const steps = goesAhead ? 10 : 1;
+      const calls = await rate(() => (goesAhead ? workload.run(steps) : workload.step()), bench.seconds);
+      return calls * steps * spec.steps * spec.batch;
     },
     dispose: () => workload.dispose(),
   };
