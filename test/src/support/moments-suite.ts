@@ -2,6 +2,7 @@ import {
   type Cell,
   createRng,
   enableFusedKernels,
+  fusedKernels,
   type ModelShape,
   type Perturbation,
   PluginRegistry,
@@ -145,6 +146,39 @@ export function testMomentSequences({ runs }: { readonly runs: number }): void {
     fc.assert(fc.asyncProperty(anyCase, expectAgreement), { seed: 40, numRuns: runs }));
 
   it('agrees at sizes beyond a tile and a thread\u2019s share', () => expectAgreement({ ...momentCase, units: 131 }));
+
+  for (const activation of ['tanh', 'sigmoid', 'relu'] as const)
+    for (const moments of ['closed-form', 'quadrature'] as const)
+      it(`agrees for ${activation}, ${moments}`, () =>
+        expectAgreement({ ...momentCase, activation, moments, batch: 5, units: 9 }));
+
+  it('leaves no tensor behind but its results', () => {
+    const at = { ...momentCase, batch: 5, units: 9 };
+    const inputs = momentInputs(at);
+    const before = tf.memory();
+    const results = runMoments(at, inputs, true);
+    const { numTensors, numDataBuffers } = tf.memory();
+    expect(numTensors - before.numTensors).to.equal(Object.keys(results).length);
+    tf.dispose(results);
+    expect(tf.memory().numDataBuffers).to.equal(before.numDataBuffers).and.to.be.below(numDataBuffers);
+  });
+
+  it('refuses a second derivative', () => {
+    const [first, all] = [tf.ones([2, 3]) as tf.Tensor2D, tf.ones([2, 2, 3]) as tf.Tensor3D];
+    const cell = { activation: 'tanh', recurrent: 'recurrent', keep: 0.5, rule: [] } as const;
+    const means = (w: tf.Tensor) =>
+      fusedKernels().momentSequence!({
+        cell,
+        product: all,
+        variance: all,
+        recurrent: w as tf.Tensor2D,
+        state: { mean: first, variance: first },
+      })!.mean;
+    const slope = tf.grad((w) => tf.sum(means(w)));
+    expect(() => tf.grad((w) => tf.sum(slope(w)))(tf.ones([3, 3])))
+      .to.throw(/second derivative/)
+      .with.property('code', 'RNNX_OPTION_INVALID');
+  });
 
   it('leaves perturbed sequences to the composed path', async () => {
     const scale = { kind: 'scale', layer: 0, value: tf.scalar(0.5) } as const;

@@ -1,3 +1,4 @@
+import { fusedKernels } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -61,6 +62,36 @@ export function testNormalizedSequences({ runs }: { readonly runs: number }): vo
   for (const statistics of ['minibatch', 'masked', 'stepwise', 'shared'] as const)
     it(`agrees at sizes beyond a tile and a thread's share, statistics: ${statistics}`, () =>
       expectAgreement({ ...normalizedCase, batch: 61, units: 131, statistics }, 1e-5));
+
+  for (const statistics of ['minibatch', 'shared'] as const)
+    it(`leaves no tensor behind but its results, statistics: ${statistics}`, () => {
+      const at = { ...normalizedCase, statistics, batch: 5, units: 9 };
+      const inputs = normalizedInputs(at);
+      const before = tf.memory().numTensors;
+      const results = runNormalized(at, inputs, true);
+      const observed = Object.keys(results).filter((name) => /^(mean|variance) /.test(name)).length; // kept by the test
+      expect(tf.memory().numTensors - before).to.equal(Object.keys(results).length + observed);
+    });
+
+  it('refuses a second derivative', () => {
+    const norm = (width: number) => ({ gamma: tf.ones([width]), epsilon: 0.1 }) as never;
+    const [state, product] = [tf.ones([2, 3]) as tf.Tensor2D, tf.ones([2, 2, 12]) as tf.Tensor3D];
+    const hidden = (recurrent: tf.Tensor) =>
+      fusedKernels().normalizedSequence!({
+        cell: { kind: 'lstm', recurrent: 'recurrent' },
+        product,
+        bias: undefined,
+        weights: { recurrent },
+        state: { h: state, c: state },
+        input: norm(12),
+        recurrent: norm(12),
+        readout: norm(3),
+      })!.hidden;
+    const slope = tf.grad((w) => tf.sum(hidden(w)));
+    expect(() => tf.grad((w) => tf.sum(slope(w)))(tf.ones([3, 12])))
+      .to.throw(/second derivative/)
+      .with.property('code', 'RNNX_OPTION_INVALID');
+  });
 
   it('leaves what it does not know to the composed path', async () => {
     for (const cell of ['rnn-tanh', 'gru-after', 'gru-before'] as const) {
