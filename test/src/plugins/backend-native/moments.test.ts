@@ -1,7 +1,13 @@
 import { findAddon } from '@rnnx/backend-native';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { type MomentCase, momentCase, momentInputs, runMoments, testMomentSequences } from '../../support/moments-suite.js';
+import {
+  type MomentCase,
+  momentCase,
+  momentInputs,
+  runMoments,
+  testMomentSequences,
+} from '../../support/moments-suite.js';
 import { onNative } from '../../support/native.js';
 import { difference } from '../../support/sequences.js';
 
@@ -50,5 +56,4 @@ describe('fast dropout as one native kernel', () => {
       found.addon.setThreadCount(threads);
     }
   });
-
 });

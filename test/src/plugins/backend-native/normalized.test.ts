@@ -56,5 +56,4 @@ describe('a batch-normalised LSTM as one native kernel', () => {
       found.addon.setThreadCount(threads);
     }
   });
-
 });

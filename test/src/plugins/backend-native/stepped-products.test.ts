@@ -12,7 +12,13 @@ import { expect } from 'chai';
 import { smallModel, testRegistry } from '../../support/models.js';
 import { onNative } from '../../support/native.js';
 import { difference } from '../../support/sequences.js';
-import { fusedProduct, type ProductCase, productInputs, runProduct, testSteppedProducts } from '../../support/stepped-suite.js';
+import {
+  fusedProduct,
+  type ProductCase,
+  productInputs,
+  runProduct,
+  testSteppedProducts,
+} from '../../support/stepped-suite.js';
 
 function addon(): Addon {
   const found = findAddon();
@@ -33,9 +39,10 @@ describe('products with a weight that differs by step', () => {
     ] as const;
     const bits = (transposed: boolean) =>
       tf.tidy(() =>
-        runProduct({ steps: 4, batch: 7, rows: 190, columns: 133, transposed, perturbations, seed: 2 }, fusedProduct).map(
-          (tensor) => [...new Int32Array(Float32Array.from(tensor.dataSync()).buffer)],
-        ),
+        runProduct(
+          { steps: 4, batch: 7, rows: 190, columns: 133, transposed, perturbations, seed: 2 },
+          fusedProduct,
+        ).map((tensor) => [...new Int32Array(Float32Array.from(tensor.dataSync()).buffer)]),
       );
     const threads = addon().threadCount();
     try {
