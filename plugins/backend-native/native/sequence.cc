@@ -89,10 +89,11 @@ void over_columns(int64_t columns, const F& f) {
   });
 }
 
-/// Floats of recurrent weights up to which each thread had better go through all of them for its own examples.
-constexpr int64_t near_weights = 1 << 18;
-/// Fewest examples worth a pass over the weights.
-constexpr int64_t fewest_rows = 5;
+/// Recurrent weights up to which each thread had better go through all of them for its own examples, and the fewest examples
+/// worth that: from a core's second cache, and from the third.
+constexpr struct {
+  int64_t weights, rows;
+} passes[] = {{1 << 18, 5}, {1 << 21, 10}};
 
 /// Examples that a thread takes through all steps, so that threads meet once a sequence: at each step they would wait for
 /// one another and read what the other's cache holds. The whole batch where the columns of each step are shared out instead:
@@ -100,8 +101,9 @@ constexpr int64_t fewest_rows = 5;
 int64_t rows_together(const Sequence& s) {
   const int64_t threads = thread_count();
   const int64_t rows = (s.batch + threads - 1) / threads;
-  const bool fits = sequence_gates(s.cell) * s.units * s.units <= near_weights && rows >= fewest_rows &&
-                    8 * rows * threads <= 9 * s.batch;
+  const int64_t weights = sequence_gates(s.cell) * s.units * s.units;
+  const auto& pass = passes[weights <= passes[0].weights ? 0 : 1];
+  const bool fits = weights <= pass.weights && rows >= pass.rows && 8 * rows * threads <= 9 * s.batch;
   const bool stepped = perturbed(s, SequenceSite::weights) || perturbed(s, SequenceSite::candidate_weights);
   return fits && !stepped ? rows : s.batch;
 }

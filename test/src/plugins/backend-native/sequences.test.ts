@@ -100,6 +100,10 @@ describe('whole sequences as one native kernel', () => {
     });
   }
 
+  it('gives the same bits where weights are larger than a core’s cache', () => {
+    expectSameBits({ cell: 'lstm', steps: 2, batch: 21, units: 270, perturbations: [], seed: 4 }, [2, 3]);
+  });
+
   it('agrees with the composed path on every instruction set of this processor', () => {
     for (const isa of instructionSets()) {
       const worst = runProgram('sequences', { RNNX_NATIVE_ISA: isa }) as Record<string, number>;
