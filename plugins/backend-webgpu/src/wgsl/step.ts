@@ -73,7 +73,7 @@ function operandsByGate({ chains }: Shape): boolean {
   return isGated('recurrent', chains);
 }
 
-/** `into_operand(gate, t, b, j, x)`: what enters the recurrent product of one gate in place of x. */
+/** What enters the recurrent product of one gate in place of x, in expressions. */
 function applyOperand(shape: Shape, gate: string, t: string, x: string): string {
   return `apply_recurrent(${operandsByGate(shape) ? `${gate}, ` : ''}${t}, b, j, ${x}, 0.0)`;
 }

@@ -34,6 +34,8 @@ const { values: options } = parseArgs({
 const tolerance = 1e-5;
 const rounds = 3;
 const variants = ['plain', 'noisin', 'dropout'] as const;
+/** Whose kernels are checked beside theirs. */
+const others = ['gal-untied', 'dropconnect-step', 'weight-noise', 'batch-norm'] as const;
 /** Tokens of the Penn Treebank's training split. */
 const epochTokens = 929_589;
 
@@ -144,7 +146,7 @@ async function run(): Promise<void> {
     `GPU: ${status.detail}\n\nAgreement with the cpu backend over 20 steps, relative difference of the loss:`,
   );
   let agrees = true;
-  for (const variant of variants) {
+  for (const variant of options.tiny ? variants : [...variants, ...others]) {
     const { fused, composed } = await agreement(gpu, variant);
     const good = Math.max(fused, composed) < tolerance;
     agrees &&= good;
