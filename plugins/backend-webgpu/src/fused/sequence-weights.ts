@@ -3,7 +3,7 @@ import type { Commands } from '../commands.js';
 import type { Pipelines } from '../pipelines.js';
 import { isGated } from '../wgsl/chains.js';
 import { type SequenceLayout, valueRow } from './layout.js';
-import { type Rows, type SteppedMatrix, steppedGradient } from './stepped-matrix.js';
+import { type Rows, type SteppedMatrix, steppedGradient, withTogether } from './stepped-matrix.js';
 
 /** What a sequence's recurrent products were made of, and their gradients. */
 export interface RecurrentProducts {
@@ -13,8 +13,8 @@ export interface RecurrentProducts {
   readonly operand: tf.Tensor | undefined;
   /** `[T, B, G·H]` */
   readonly sums: tf.Tensor;
-  /** All perturbations' values side by side. */
-  readonly values: GPUBuffer | undefined;
+  /** Of the perturbations, each apart. */
+  readonly values: readonly tf.Tensor[];
 }
 
 interface Device {
@@ -57,7 +57,9 @@ export function matrixGradient(
   const { layout, sums } = products;
   const items = layout.shape.chains[sites[name]] ?? [];
   if (items.some(({ kind }) => kind !== 'shift'))
-    return steppedGradient(device, steppedOf(name, products, matrix), sidesOf(device, name, products));
+    return withTogether(device.commands, products.values, (values) =>
+      steppedGradient(device, steppedOf(name, products, values, matrix), sidesOf(device, name, products)),
+    );
   // What is added to the matrix drops out: one product over all steps.
   const { steps, batch, units } = layout;
   const rows = steps * batch;
@@ -76,25 +78,34 @@ export function matrixGradient(
   });
 }
 
-/** The gradient of the value of the perturbation with this index, which stands at a matrix. */
-export function valueGradient(
+/** The gradients of the values that stand at a matrix, in their order. */
+export function valueGradients(
   device: Device,
   products: RecurrentProducts,
   matrices: Readonly<Record<MatrixName, tf.Tensor | undefined>>,
-  index: number,
-): tf.Tensor {
-  const name = products.layout.places[index]!.site === sites.weight ? 'weight' : 'candidate';
-  const stepped = steppedOf(name, products, matrices[name]!);
-  return steppedGradient(device, stepped, sidesOf(device, name, products), index);
+): tf.Tensor[] {
+  return withTogether(device.commands, products.values, (values) =>
+    products.layout.places.flatMap(({ site, gradientShape }, index) => {
+      if (gradientShape !== undefined) return [];
+      const name = site === sites.weight ? 'weight' : 'candidate';
+      const stepped = steppedOf(name, products, values, matrices[name]!);
+      return [steppedGradient(device, stepped, sidesOf(device, name, products), index)];
+    }),
+  );
 }
 
-function steppedOf(name: MatrixName, { layout, values }: RecurrentProducts, matrix: tf.Tensor): SteppedMatrix {
+function steppedOf(
+  name: MatrixName,
+  { layout }: RecurrentProducts,
+  values: tf.Tensor,
+  matrix: tf.Tensor,
+): SteppedMatrix {
   const { places, shape } = layout;
   return {
     chain: { items: shape.chains[sites[name]]!, count: places.length },
     table: places.map(valueRow),
     shapes: places.map((place) => place.shape),
-    values: values!,
+    values,
     matrix,
   };
 }

@@ -8,7 +8,7 @@ import { tileRows, tileUnits } from '../wgsl/products.js';
 import { rnnPrograms } from '../wgsl/rnn.js';
 import { type CellPrograms, firstOperandProgram, firstStateProgram, hasSite } from '../wgsl/step.js';
 import { layoutKey, layoutOf, type SequenceLayout } from './layout.js';
-import { matrixGradient, type RecurrentProducts, valueGradient } from './sequence-weights.js';
+import { matrixGradient, type RecurrentProducts, valueGradients } from './sequence-weights.js';
 import { sumTo } from './stepped-matrix.js';
 import { noSecondDerivative, tie } from './tape.js';
 
@@ -44,7 +44,6 @@ interface Forward {
 interface Later {
   readonly products: RecurrentProducts;
   readonly weights: Weights;
-  readonly values: readonly tf.Tensor[];
 }
 
 /** Plans kept; minibatches come in few sizes. */
@@ -82,7 +81,7 @@ export class Sequences {
     const atWeights = (_: unknown, i: number) => plan.layout.places[i]!.gradientShape === undefined;
     let later: Later | undefined;
     // Values at the weights are as large as all steps' weights: their gradients are worked out only where tfjs asks for them.
-    const ties = tie(values.filter(atWeights), () => this.#valueGradients(later!));
+    const ties = tie(values.filter(atWeights), () => valueGradients(this, later!.products, { ...later!.weights }));
     let last: Readonly<Record<string, Made>> = {};
     const hidden = tf.customGrad((...inputs) => {
       const save = inputs.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
@@ -99,8 +98,8 @@ export class Sequences {
         if (ties.length > 0) {
           const { memory, states, operand } = again;
           const kept = tf.keep(sums.clone());
-          const products = { layout: plan.layout, memory, states, operand, sums: kept, values: undefined };
-          later = { products, weights: theirs, values: rest };
+          const products = { layout: plan.layout, memory, states, operand, sums: kept, values: rest };
+          later = { products, weights: theirs };
           // The ties' gradients come later within this backward pass, which is synchronous, or not at all.
           queueMicrotask(() => kept.dispose());
         }
@@ -278,20 +277,12 @@ export class Sequences {
     const dProduct = commands.toTensor(product);
     const dSums = sums ? commands.toTensor(sums) : dProduct;
     const { memory, states, operand } = run;
-    const products = { layout, memory, states, operand, sums: dSums, values: buffers.values };
+    const products = { layout, memory, states, operand, sums: dSums, values };
     const matrices = [matrixGradient(this, 'weight', products, weights.weight)];
     if (weights.candidate) matrices.push(matrixGradient(this, 'candidate', products, weights.candidate));
     const dWeights = bias === undefined ? matrices : [...matrices, tf.sum(bias, 0)];
     bias?.dispose();
     return { gradients: [dProduct, ...first, ...dWeights, ...parts], sums: dSums };
-  }
-
-  #valueGradients({ products, weights, values }: Later): tf.Tensor[] {
-    const { places } = products.layout;
-    const all = { ...products, values: this.#values(products.layout, values) };
-    return places.flatMap(({ gradientShape }, i) =>
-      gradientShape === undefined ? [valueGradient(this, all, { ...weights }, i)] : [],
-    );
   }
 
   /** All values side by side. */

@@ -9,7 +9,8 @@ export interface SteppedMatrix {
   /** Shape, start and strides of each perturbation's value; as `at.values`. */
   readonly table: readonly (readonly number[])[];
   readonly shapes: readonly (readonly number[])[];
-  readonly values: GPUBuffer;
+  /** Of all perturbations, side by side. */
+  readonly values: tf.Tensor;
   /** `[rows, width]` */
   readonly matrix: tf.Tensor;
 }
@@ -33,6 +34,24 @@ export interface SteppedProducts {
 export function withTable(fields: readonly number[], table: readonly (readonly number[])[]): number[] {
   const padding = new Array<number>(-fields.length & 3).fill(0); // rows of the table stand at multiples of 16 bytes
   return [...fields, ...padding, ...table.flat()];
+}
+
+/**
+ * Calls f with all values side by side: the one, or a tensor for as long as f runs. Memory of `Commands.scratch` would go round
+ * where several kernels in turn send commands off.
+ */
+export function withTogether<T>(commands: Commands, values: readonly tf.Tensor[], f: (all: tf.Tensor) => T): T {
+  if (values.length === 1) return f(values[0]!);
+  const made = commands.make([values.reduce((sum, { size }) => sum + size, 0)]);
+  let start = 0;
+  for (const value of values) {
+    commands.copy(commands.buffer(value), 0, made.buffer, start, value.size);
+    start += value.size;
+  }
+  const all = commands.toTensor(made);
+  const result = f(all);
+  all.dispose();
+  return result;
 }
 
 /**
@@ -71,7 +90,7 @@ export function steppedGradient(
       x: x.buffer,
       dy: dy.buffer,
       weight: commands.buffer(matrix),
-      values,
+      values: commands.buffer(values),
       gradient: made.buffer,
     });
   }

@@ -4,7 +4,13 @@ import type { Commands } from '../commands.js';
 import type { Pipelines } from '../pipelines.js';
 import { type SteppedChain, steppedKey, steppedProductProgram, steppedTile } from '../wgsl/stepped.js';
 import { valueRow } from './layout.js';
-import { type SteppedMatrix, type SteppedProducts, steppedGradient, withTable } from './stepped-matrix.js';
+import {
+  type SteppedMatrix,
+  type SteppedProducts,
+  steppedGradient,
+  withTable,
+  withTogether,
+} from './stepped-matrix.js';
 import { noSecondDerivative, tie } from './tape.js';
 
 /**
@@ -29,7 +35,7 @@ export function createSteppedProduct(
     commands.run(pipelines, kernel, withTable([batch, rows, columns], stepped.table), groups, {
       x: commands.buffer(x),
       weight: commands.buffer(stepped.matrix),
-      values: stepped.values,
+      values: commands.buffer(stepped.values),
       y: made.buffer,
     });
     return commands.toTensor(made);
@@ -43,13 +49,12 @@ export function createSteppedProduct(
     if (perturbations.some(({ value }) => value.rank === 1 || value.rank > 3)) return undefined;
     if (largest > commands.mostNumbers || steps > groups) return undefined;
     const given = [x, matrix, ...perturbations.map(({ value }) => value)].map((each) => commands.asFloats(each));
-    const steppedOf = (w: tf.Tensor, values: readonly tf.Tensor[]): SteppedMatrix => ({
-      ...placesOf(perturbations),
-      values: sideBySide(commands, values),
-      matrix: w,
-    });
+    const places = placesOf(perturbations);
+    const withStepped = <T>(matrix: tf.Tensor, values: readonly tf.Tensor[], f: (stepped: SteppedMatrix) => T): T =>
+      withTogether(commands, values, (all) => f({ ...places, values: all, matrix }));
     const [from, weight, ...values] = given as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-    if (!tf.engine().isTapeOn()) return multiply(transposed, from, steppedOf(weight, values)) as tf.Tensor3D;
+    const product = () => withStepped(weight, values, (stepped) => multiply(transposed, from, stepped));
+    if (!tf.engine().isTapeOn()) return product() as tf.Tensor3D;
 
     const productsOf = (from: tf.Tensor, dy: tf.Tensor): SteppedProducts => {
       const side = (tensor: tf.Tensor, stride: number) => ({ buffer: commands.buffer(tensor), start: 0, stride });
@@ -68,8 +73,9 @@ export function createSteppedProduct(
     let later: { readonly saved: readonly tf.Tensor[]; readonly dy: tf.Tensor } | undefined;
     const ties = tie(values, () => {
       const [from, w, ...values] = later!.saved as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-      const [stepped, products] = [steppedOf(w, values), productsOf(from, later!.dy)];
-      return values.map((_, i) => steppedGradient(device, stepped, products, i));
+      return withStepped(w, values, (stepped) =>
+        values.map((_, i) => steppedGradient(device, stepped, productsOf(from, later!.dy), i)),
+      );
     });
     return tf.customGrad((...inputs) => {
       const save = inputs.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
@@ -78,15 +84,18 @@ export function createSteppedProduct(
         if (tf.engine().isTapeOn()) throw noSecondDerivative('product');
         const [from, w, ...values] = saved as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
         const d = commands.asFloats(dy);
-        const stepped = steppedOf(w, values);
-        const gradients = [multiply(!transposed, d, stepped), matrixGradient(stepped, from, d), tf.scalar(0)];
+        const gradients = withStepped(w, values, (stepped) => [
+          multiply(!transposed, d, stepped),
+          matrixGradient(stepped, from, d),
+          tf.scalar(0),
+        ]);
         const kept = tf.keep(d.clone());
         later = { saved, dy: kept };
         // The ties' gradients come later within this backward pass, which is synchronous, or not at all.
         queueMicrotask(() => kept.dispose());
         return gradients;
       };
-      return { value: multiply(transposed, from, steppedOf(weight, values)), gradFunc: gradFunc as never };
+      return { value: product(), gradFunc: gradFunc as never };
     })(from, weight, ...ties) as tf.Tensor3D;
   };
 }
@@ -105,17 +114,6 @@ function placesOf(perturbations: readonly SteppedPerturbation[]): Pick<SteppedMa
     return row;
   });
   return { chain, table, shapes };
-}
-
-function sideBySide(commands: Commands, values: readonly tf.Tensor[]): GPUBuffer {
-  if (values.length === 1) return commands.buffer(values[0]!);
-  const all = commands.scratch(values.reduce((sum, { size }) => sum + size, 0));
-  let start = 0;
-  for (const value of values) {
-    commands.copy(commands.buffer(value), 0, all, start, value.size);
-    start += value.size;
-  }
-  return all;
 }
 
 /** Numbers of all values side by side, or of a gradient before what was broadcast is summed. */
