@@ -22,10 +22,11 @@ for (const plugin of nativeBackends)
 
 backendContract(webgpu, {
   valid: [{ options: {} }],
-  variations: { adapter: ['no adapter of that name', 99], powerPreference: ['low-power'] },
+  variations: { adapter: ['no adapter of that name', 99], powerPreference: ['low-power'], matmul: ['f16'] },
   invalid: [
     { options: { adapter: -1 }, code: 'RNNX_CONFIG_INVALID' },
     { options: { adapter: '' }, code: 'RNNX_CONFIG_INVALID' },
+    { options: { matmul: 'f64' }, code: 'RNNX_CONFIG_INVALID' },
     { options: { powerPreference: 'highest' }, code: 'RNNX_CONFIG_INVALID' },
   ],
 });

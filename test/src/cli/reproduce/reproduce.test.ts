@@ -120,7 +120,8 @@ describe('reproduce', function () {
 
   it('ends at its budget', async () => {
     const diary = new Diary();
-    const { stopped, report } = await reproduceTiny(out(), [long, plain], { budget: 4 }, diary);
+    const other = { ...long, name: 'other', config: { ...long.config, name: 'other' } };
+    const { stopped, report } = await reproduceTiny(out(), [long, other], { budget: 4 }, diary);
     expect(stopped).to.equal(true);
     expect(Object.values(diary.ends)).to.deep.equal(['stopped']);
     expect(report.rows.map(statusOf)).to.include('not begun');
