@@ -2,6 +2,7 @@ import type { FusedKernels } from '@rnnx/core';
 import type { StartedBackend } from '../tfjs-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { createDraws } from './draws.js';
+import { createGatedProduct } from './gated-product.js';
 import { createLinearSigmoid } from './linear-sigmoid.js';
 import { createMomentSequence } from './moments.js';
 import { NormalizedSequences } from './normalized.js';
@@ -16,6 +17,7 @@ export function createFusedKernels({ commands, pipelines }: StartedBackend): Fus
   return {
     linearCrossEntropy: createLinearCrossEntropy(commands, pipelines),
     linearSigmoid: createLinearSigmoid(commands, pipelines),
+    gatedProduct: createGatedProduct(commands, pipelines),
     steppedProduct: createSteppedProduct(commands, pipelines),
     sequence: (request) => sequences.run(request),
     normalizedSequence: (request) => normalized.run(request),

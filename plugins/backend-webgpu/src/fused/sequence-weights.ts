@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Commands } from '../commands.js';
 import type { Pipelines } from '../pipelines.js';
 import { isGated } from '../wgsl/chains.js';
+import { gradientByGate } from './gated-product.js';
 import { type SequenceLayout, valueRow } from './layout.js';
 import { type Rows, type SteppedMatrix, steppedGradient, withTogether } from './stepped-matrix.js';
 
@@ -63,18 +64,21 @@ export function matrixGradient(
   // What is added to the matrix drops out: one product over all steps.
   const { steps, batch, units } = layout;
   const rows = steps * batch;
+  const parts = partsOf(name, products);
+  const [{ operand, start, column, columns }, another] = parts as [Part, ...Part[]];
+  if (another !== undefined) {
+    const apart = another.start - start;
+    return gradientByGate(device, operand, apart, sums, [rows, units], [parts.length, columns]);
+  }
   return tf.tidy(() => {
     const all = tf.reshape(sums, [rows, -1]) as tf.Tensor2D;
-    const gradients = partsOf(name, products).map(({ operand, start, column, columns }) => {
-      const flat = tf.reshape(operand, [-1]);
-      const from = tf.reshape(start === 0 && flat.size === rows * units ? flat : tf.slice(flat, start, rows * units), [
-        rows,
-        units,
-      ]) as tf.Tensor2D;
-      const to = columns === all.shape[1] ? all : tf.slice(all, [0, column], [rows, columns]);
-      return tf.matMul(from, to, true, false);
-    });
-    return gradients.length === 1 ? gradients[0]! : tf.concat(gradients, 1);
+    const flat = tf.reshape(operand, [-1]);
+    const from = tf.reshape(start === 0 && flat.size === rows * units ? flat : tf.slice(flat, start, rows * units), [
+      rows,
+      units,
+    ]) as tf.Tensor2D;
+    const to = columns === all.shape[1] ? all : tf.slice(all, [0, column], [rows, columns]);
+    return tf.matMul(from, to, true, false);
   });
 }
 
