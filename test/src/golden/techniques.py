@@ -150,7 +150,7 @@ class ActivationPenalty(Technique):
         for h, u in list(zip(hidden, up))[-1 if o["layers"] == "last" else 0 :]:
             h, u = torch.stack(h), torch.stack(u)  # [T, B, H]
             total = total + o["activation"] * u.pow(2).mean() + o["temporal"] * (h[1:] - h[:-1]).pow(2).mean()
-            norms = h.norm(dim=2)
+            norms = torch.cat([torch.zeros(1, B), h.norm(dim=2)])  # h_0 = 0
             total = total + o["norm"] * (norms[1:] - norms[:-1]).pow(2).mean()
         return total
 
