@@ -1,5 +1,6 @@
 #include "sequence_bn.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -10,6 +11,8 @@ namespace rnnx {
 namespace {
 
 constexpr int64_t gates = 4;
+/// Units side by side in the last block, where it is not as wide as the others.
+constexpr int64_t narrow = 4;
 /// Examples that share a packing of the backward product's left side.
 constexpr int64_t rows_together = 28;
 
@@ -17,9 +20,10 @@ const NormalizedTable& table() { return RNNX_TABLE(normalized_lstm_steps); }
 
 int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-/// Column of unit j's gate g among [blocks, gates, width].
+/// Column of unit j's gate g.
 int64_t place(const NormalizedLayout& layout, int64_t g, int64_t j) {
-  return (j / layout.width * gates + g) * layout.width + j % layout.width;
+  const int64_t width = j < layout.wide * layout.width ? layout.width : narrow;
+  return gates * (j / width * width) + g * width + j % width;
 }
 
 /// [H, 4H] to [H, 4 * padded] in the blocks' order, zeros for units that are not there.
@@ -65,8 +69,11 @@ NormalizedLayout normalized_layout(int64_t steps, int64_t batch, int64_t units, 
   NormalizedLayout layout{};
   layout.slots = training ? steps : 1;
   layout.width = table().width;
-  layout.blocks = (units + layout.width - 1) / layout.width;
-  layout.padded = layout.blocks * layout.width;
+  const int64_t left = units % layout.width;
+  const bool in_fours = left > 0 && left <= layout.width / 2;
+  layout.wide = units / layout.width + (left > 0 && !in_fours ? 1 : 0);
+  layout.blocks = layout.wide + (in_fours ? 1 : 0);
+  layout.padded = layout.wide * layout.width + (in_fours ? (left + narrow - 1) / narrow * narrow : 0);
   layout.sums = 0;
   layout.cell = aligned(layout.slots * batch * gates * layout.padded);
   layout.size = layout.cell + aligned((layout.slots + 1) * batch * layout.padded);
@@ -91,7 +98,8 @@ void normalized_forward(const NormalizedForward& pass) {
     pack_a(false, B, H, operand, H, work);
     parallel_for(layout.blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t block = begin; block < end; block++) {
-        gemm_panels(B, work, packed.get(), block * panels, (block + 1) * panels, sums, columns, false);
+        gemm_panels(B, work, packed.get(), block * panels, std::min((block + 1) * panels, panel_count(columns)), sums,
+                    columns, false);
         table().forward(pass, t, block);
       }
     });
@@ -110,7 +118,10 @@ void normalized_backward(NormalizedBackward pass) {
   const int64_t row_blocks = (B + rows_together - 1) / rows_together;
   const int64_t packed_floats = aligned(packed_a_floats(rows_together, columns));
 
-  float* work = scratch(Scratch::sequence, B * columns + 2 * B * padded + row_blocks * packed_floats + 64);
+  const int64_t packed_block = packed_b_floats(B, gates * layout.width);
+
+  float* work = scratch(Scratch::sequence, aligned(B * columns) + 2 * aligned(B * padded) + row_blocks * packed_floats +
+                                               aligned(packed_a_floats(H, B)) + layout.blocks * packed_block);
   const auto take = [&](int64_t floats) {
     float* const taken = work;
     work += aligned(floats);
@@ -122,25 +133,35 @@ void normalized_backward(NormalizedBackward pass) {
   pass.d_operand = take(B * padded);
   pass.d_cell = take(B * padded);
   float* const packed_rows = work;
+  float* const packed_operand = packed_rows + row_blocks * packed_floats;
+  float* const packed_sums = packed_operand + aligned(packed_a_floats(H, B));
 
   const int64_t block_columns = gates * layout.width;
   for (int64_t t = net.steps - 1; t >= 0; t--) {
     const float* const operand = t == 0 ? pass.initial_hidden : pass.hidden + (t - 1) * B * H;
-    parallel_for(layout.blocks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t block = begin; block < end; block++) {
-        table().backward(pass, t, block);
-        const int64_t column = block * block_columns;
-        gemm(true, false, H, block_columns, B, operand, H, pass.d_sums + column, columns, d_weight.data() + column,
-             columns, true);
-      }
+    parallel_for(layout.blocks + 1, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; block++)
+        if (block < layout.blocks)
+          table().backward(pass, t, block);
+        else
+          pack_a(true, H, B, operand, H, packed_operand);
     });
-    parallel_for(row_blocks, 1, [&](int64_t begin, int64_t end) {
+    // Products for the step before and for the weights: neither waits for the other.
+    parallel_for(row_blocks + layout.blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; part++) {
-        const int64_t first = part * rows_together;
-        const int64_t rows = first + rows_together < B ? rows_together : B - first;
-        float* const left = packed_rows + part * packed_floats;
-        pack_a(false, rows, columns, pass.d_sums + first * columns, columns, left);
-        gemm_panels(rows, left, packed.get(), 0, panel_count(H), pass.d_operand + first * padded, padded, false);
+        if (part < row_blocks) {
+          const int64_t first = part * B / row_blocks;
+          const int64_t rows = (part + 1) * B / row_blocks - first;
+          float* const left = packed_rows + part * packed_floats;
+          pack_a(false, rows, columns, pass.d_sums + first * columns, columns, left);
+          gemm_panels(rows, left, packed.get(), 0, panel_count(H), pass.d_operand + first * padded, padded, false);
+          continue;
+        }
+        const int64_t column = (part - row_blocks) * block_columns;
+        const int64_t count = std::min(block_columns, columns - column);
+        float* const memory = packed_sums + (part - row_blocks) * packed_block;
+        const PackedB right = pack_b_into(memory, false, B, count, pass.d_sums + column, columns);
+        gemm_panels(H, packed_operand, &right, 0, panel_count(count), d_weight.data() + column, columns, true);
       }
     });
   }

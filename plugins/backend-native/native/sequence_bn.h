@@ -31,12 +31,15 @@ struct NormalizedLstm {
   const float* beta;     // of the readout, [H]
 };
 
-/// Units are handled in blocks as wide as a vector, the last one padded: [.., blocks, gates, width].
+/// Units are handled in blocks as wide as a vector, [gates, width] columns each. Where few are left for the last block, it
+/// has them in fours, [gates, 4] columns each, whose vectors take several examples: a block of padding would cost as much
+/// as a full one, in a minibatch's time between two meetings of the threads.
 struct NormalizedLayout {
   int64_t slots;         // T for training, 1 where nothing is kept
-  int64_t blocks;
+  int64_t blocks;        // in all
+  int64_t wide;          // those of a vector's width
   int64_t width;
-  int64_t padded;        // blocks * width
+  int64_t padded;        // units with padding
   int64_t sums;          // recurrent products, [slots, B, 4 * padded]
   int64_t cell;          // c, [slots + 1, B, padded], the first before the first step; without slots they take turns
   int64_t size;          // floats in all

@@ -68,6 +68,59 @@ RNNX_INLINE void store_part(float* p, vf x, int64_t n) {
 #endif
 }
 
+/// Rows of four floats that fit into a vector, one after another.
+constexpr int fours = width / 4;
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+/// The first n (0 <= n <= 4) floats of each of `rows` rows (0 <= rows <= fours), zeros in the other lanes.
+RNNX_INLINE vf load_fours(const float* p, int64_t stride, int64_t rows, int64_t n) {
+#if defined(__AVX512F__)
+  const auto row = [&](int64_t i) {
+    return _mm_maskz_loadu_ps(static_cast<__mmask8>(i < rows ? (1u << n) - 1 : 0), p + i * stride);
+  };
+  const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(row(0)), row(1), 1);
+  const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(row(2)), row(3), 1);
+  return _mm512_maskz_insertf32x8(0xffff, _mm512_castps256_ps512(low), high, 1);
+#else
+  typedef int32_t lanes_of_four __attribute__((vector_size(16)));
+  const lanes_of_four lane = {0, 1, 2, 3};
+  const auto row = [&](int64_t i) {
+    const lanes_of_four mask = lane < static_cast<int32_t>(i < rows ? n : 0);
+    return _mm_maskload_ps(p + i * stride, reinterpret_cast<__m128i>(mask));
+  };
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(row(0)), row(1), 1);
+#endif
+}
+
+/// Stores what load_fours reads.
+RNNX_INLINE void store_fours(float* p, int64_t stride, int64_t rows, int64_t n, vf x) {
+  float lane[width];
+  store(lane, x);
+  for (int64_t i = 0; i < rows; i++)
+    if (n == 4)
+      std::memcpy(p + i * stride, lane + 4 * i, 16);
+    else
+      for (int64_t j = 0; j < n; j++) p[i * stride + j] = lane[4 * i + j];
+}
+#else
+RNNX_INLINE vf load_fours(const float* p, int64_t, int64_t rows, int64_t n) { return load_part(p, rows > 0 ? n : 0); }
+RNNX_INLINE void store_fours(float* p, int64_t, int64_t rows, int64_t n, vf x) { store_part(p, x, rows > 0 ? n : 0); }
+#endif
+
+/// The first four lanes over and over, and the sums of the lanes that are four apart, in order.
+RNNX_INLINE vf repeat_four(vf x) {
+  float lane[width];
+  store(lane, x);
+  for (int i = 4; i < width; i++) lane[i] = lane[i - 4];
+  return load(lane);
+}
+RNNX_INLINE vf sum_fours(vf x) {
+  float lane[width];
+  store(lane, x);
+  for (int i = 4; i < width; i++) lane[i % 4] += lane[i];
+  return repeat_four(load(lane));
+}
+
 /// a * b + c, rounded once where the instruction set has it, twice on the x86 baseline.
 RNNX_INLINE vf fma(vf a, vf b, vf c) {
 #if defined(__AVX512F__)
