@@ -334,31 +334,35 @@ static void backward_units(const NormalizedBackward& pass, int64_t t, const Unit
     for (int k = 0; k < gates; k++) {
       at.store_all(d_sums + k * span, step.columns, b, da[k]);
       total[k] = total[k] + da[k];
-      input_standard[k] = fma(da[k], (step.input(b, k) - all.input.mean[k]) * all.input.slope[k], input_standard[k]);
-      recurrent_standard[k] =
-          fma(da[k], (step.recurrent(b, k) - all.recurrent.mean[k]) * all.recurrent.slope[k], recurrent_standard[k]);
+      input_standard[k] = fma(da[k], step.input(b, k) - all.input.mean[k], input_standard[k]);
+      recurrent_standard[k] = fma(da[k], step.recurrent(b, k) - all.recurrent.mean[k], recurrent_standard[k]);
     }
   }
   for (int k = 0; k < gates; k++) {
     total[k] = at.total(total[k]);
-    input_standard[k] = at.total(input_standard[k]);
-    recurrent_standard[k] = at.total(recurrent_standard[k]);
+    input_standard[k] = at.total(input_standard[k]) * all.input.slope[k];
+    recurrent_standard[k] = at.total(recurrent_standard[k]) * all.recurrent.slope[k];
     const Units column = {k * H + units.first, n, 0};
     add_lanes(pass.d_bias, total[k], column);
     add_lanes(net.input.d_gamma, input_standard[k], column);
     add_lanes(net.recurrent.d_gamma, recurrent_standard[k], column);
   }
 
-  // To the products.
+  // To the products: what is the same for all examples is multiplied out before.
+  vf input_through[gates], recurrent_through[gates];
+  for (int k = 0; k < gates; k++) {
+    total[k] = through * total[k];
+    input_through[k] = through * all.input.slope[k] * input_standard[k];
+    recurrent_through[k] = through * all.recurrent.slope[k] * recurrent_standard[k];
+  }
   for (int64_t b = 0; b < B; b += at.examples) {
-    const vf share = through * examples.weight<narrow>(b);
+    const vf weight = examples.weight<narrow>(b);
     for (int k = 0; k < gates; k++) {
       const vf da = at.load_all(d_sums + k * span, step.columns, b);
-      const vf x = (step.input(b, k) - all.input.mean[k]) * all.input.slope[k];
-      const vf h = (step.recurrent(b, k) - all.recurrent.mean[k]) * all.recurrent.slope[k];
-      at.store_there(d_product + k * H, gates * H, b,
-                     all.input_scale[k] * (da - share * (total[k] + x * input_standard[k])));
-      at.store_all(d_sums + k * span, step.columns, b, all.recurrent_scale[k] * (da - share * (total[k] + h * recurrent_standard[k])));
+      const vf x = fma(step.input(b, k) - all.input.mean[k], input_through[k], total[k]);
+      const vf h = fma(step.recurrent(b, k) - all.recurrent.mean[k], recurrent_through[k], total[k]);
+      at.store_there(d_product + k * H, gates * H, b, all.input_scale[k] * (da - weight * x));
+      at.store_all(d_sums + k * span, step.columns, b, all.recurrent_scale[k] * (da - weight * h));
     }
   }
 }

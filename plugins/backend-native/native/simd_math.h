@@ -65,7 +65,7 @@ RNNX_INLINE vf log(vf x) {
 /// 1 / (1 + exp(-x)), as e / (1 + e) below zero, where e = exp(x) may be tiny.
 RNNX_INLINE vf sigmoid(vf x) {
   const vf one = splat(1.0f);
-  const vf e = exp(-abs(x));
+  const vf e = exp_below(-abs(x));
   return select(x < splat(0.0f), e, one) / (one + e);
 }
 
@@ -73,7 +73,7 @@ RNNX_INLINE vf sigmoid(vf x) {
 RNNX_INLINE vf tanh(vf x) {
   const vf a = abs(x);
   const vf one = splat(1.0f);
-  const vf e = exp(splat(-2.0f) * a);
+  const vf e = exp_below(splat(-2.0f) * a);
   const vf large = (one - e) / (one + e);
   // Minimax fit of tanh(x)/x - 1 over x^2 on [0, 0.625] (Cephes by S. Moshier gives the same form).
   const vf z = x * x;
