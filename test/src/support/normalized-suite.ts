@@ -22,7 +22,8 @@ function bothPaths(at: NormalizedCase) {
   return { fused, normalized, composed: runNormalized(at, inputs, false), inputs };
 }
 
-async function expectAgreement(at: NormalizedCase, tolerance: number): Promise<void> {
+/** The kernel's states, statistics and gradients against the composed path's; `tolerance` as in `difference`. */
+export async function expectAgreement(at: NormalizedCase, tolerance: number): Promise<void> {
   const { fused, normalized, composed, inputs } = bothPaths(at);
   expect(normalized, 'fused runs').to.equal(1);
   expect(Object.keys(fused)).to.have.members(Object.keys(composed));

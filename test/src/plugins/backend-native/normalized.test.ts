@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { onNative } from '../../support/native.js';
 import { type NormalizedCase, normalizedInputs, runNormalized } from '../../support/normalized.js';
-import { normalizedCase, testNormalizedSequences } from '../../support/normalized-suite.js';
+import { expectAgreement, normalizedCase, testNormalizedSequences } from '../../support/normalized-suite.js';
 import { difference } from '../../support/sequences.js';
 
 describe('a batch-normalised LSTM as one native kernel', () => {
@@ -31,6 +31,16 @@ describe('a batch-normalised LSTM as one native kernel', () => {
       expect(difference(gradient, numeric), name).to.be.below(5e-3);
     }
   });
+
+  // Few units of a last block go in fours, several examples to a vector: none, some and all of both.
+  for (const statistics of ['minibatch', 'masked', 'shared'] as const)
+    it(`agrees whatever is left for the last block of units, statistics: ${statistics}`, async () => {
+      for (const units of [3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25])
+        for (const batch of [1, 2, 3, 4, 5, 7, 8]) {
+          const at: NormalizedCase = { ...normalizedCase, steps: 3, batch, units, statistics, shifts: true };
+          await expectAgreement(at, 1e-5);
+        }
+    });
 
   it('gives the same bits on one thread and on several', () => {
     const found = findAddon();
