@@ -42,7 +42,7 @@ export function runChild(args: readonly string[], options: ChildOptions = {}): P
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [binary, ...args], {
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // no messages: its end tells the child that this process was killed
       env: { ...process.env, NO_COLOR: '1', ...options.env },
     });
     const kill = () => child.kill('SIGKILL');
@@ -58,14 +58,14 @@ export function runChild(args: readonly string[], options: ChildOptions = {}): P
     };
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    const lines = createInterface({ input: child.stdout });
+    const lines = createInterface({ input: child.stdout! });
     lines.on('line', (line) => {
       const event = parseEvent(line);
       if (event === undefined) options.onLine?.(line);
       else if (event.type === 'error') coded = `${event.code} ${event.message}`;
       else options.onEvent?.(event);
     });
-    createInterface({ input: child.stderr }).on('line', (line) => {
+    createInterface({ input: child.stderr! }).on('line', (line) => {
       if (line.trim() !== '') errors.push(line.trim());
       if (errors.length > errorLines) errors.shift();
     });
