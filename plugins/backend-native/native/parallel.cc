@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -14,7 +15,11 @@ namespace rnnx {
 namespace {
 
 constexpr int max_threads = 256;
-constexpr int spins = 4000;
+/// How long threads look for work before they sleep: what a training step does in JavaScript between two kernels is mostly
+/// shorter, and to be woken takes some 50 microseconds.
+constexpr std::chrono::microseconds until_work{200};
+/// How long the caller looks whether the others are done: one of them may be waiting for this very core.
+constexpr std::chrono::microseconds until_done{50};
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -22,6 +27,20 @@ inline void relax() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
+}
+
+/// Whether `holds` comes true within `patience`.
+template <class F>
+bool spin_until(std::chrono::microseconds patience, const F& holds) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int between_looks = 64;
+  for (Clock::time_point end = Clock::now() + patience;;) {
+    for (int i = 0; i < between_looks; i++) {
+      if (holds()) return true;
+      relax();
+    }
+    if (Clock::now() >= end) return false;
+  }
 }
 
 /// CPUs that a control group leaves this process, or a large number where it sets no limit.
@@ -78,10 +97,7 @@ class Pool {
     work();
     // Closes it, so that nobody enters late, and waits for those who are in.
     state_.fetch_and(~open_bit);
-    for (int spin = 0; spin < spins; spin++) {
-      if ((state_.load(std::memory_order_acquire) & active_mask) == 0) return;
-      relax();
-    }
+    if (spin_until(until_done, [this] { return (state_.load(std::memory_order_acquire) & active_mask) == 0; })) return;
     std::unique_lock<std::mutex> lock(mutex_);
     caller_waits_ = true;
     done_.wait(lock, [this] { return (state_.load() & active_mask) == 0; });
@@ -138,15 +154,14 @@ class Pool {
   }
 
   uint64_t wait_for_other_than(uint64_t seen) {
-    for (int spin = 0; spin < spins; spin++) {
-      const uint64_t generation = state_.load(std::memory_order_acquire) >> generation_shift;
-      if (generation != seen) return generation;
-      relax();
-    }
+    uint64_t generation = 0;
+    const auto changed = [&](std::memory_order order) {
+      return (generation = state_.load(order) >> generation_shift) != seen;
+    };
+    if (spin_until(until_work, [&] { return changed(std::memory_order_acquire); })) return generation;
     std::unique_lock<std::mutex> lock(mutex_);
     sleepers_.fetch_add(1);
-    uint64_t generation = 0;
-    wake_.wait(lock, [&] { return (generation = state_.load() >> generation_shift) != seen; });
+    wake_.wait(lock, [&] { return changed(std::memory_order_seq_cst); });
     sleepers_.fetch_sub(1);
     return generation;
   }
