@@ -113,6 +113,8 @@ export interface FusedKernels {
   readonly draws?: RandomDraws;
   readonly optimizer?: OptimizerKernels;
   readonly deviceUpdates?: DeviceUpdates;
+  /** x_t · W + b for all steps, `[T, B, I]` to `[T, B, N]`: weight `[I, N]`, bias `[N]`. Differentiable with respect to every tensor. */
+  linear?(x: tf.Tensor3D, weight: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor3D | undefined;
   sequence?(request: FusedSequenceRequest): FusedSequence | undefined;
   /** Statistics of the minibatch go to each `observe`, all steps at once. */
   normalizedSequence?(request: NormalizedSequenceRequest): FusedSequence | undefined;

@@ -190,6 +190,8 @@ interface InputProduct {
   readonly operand: tf.Tensor;
   /** Absent where it differs from step to step. */
   readonly weight: tf.Tensor | undefined;
+  /** It is finished: nothing acts on it, and the bias is in. */
+  readonly finished?: boolean;
 }
 
 /** `x · W_x` of all steps, before the site `preactivation.input`. */
@@ -210,6 +212,11 @@ function inputProduct(
     if (product !== undefined) return { product, operand, weight: undefined };
   }
   const weight = plan.weights('weights.input', layer, raw, layout.inputWeight);
+  const finished =
+    perGate === undefined && !Array.isArray(weight)
+      ? finishedProduct(layout, weights, operand, weight as tf.Tensor2D, plan, layer)
+      : undefined;
+  if (finished !== undefined) return finished;
   const times = (x: tf.Tensor, w: MaybeStepwise) => timesAll(x as tf.Tensor3D, w);
   const product = perGate === undefined ? times(operand, weight) : byGate(perGate, weight, times);
   return { product, operand, weight: Array.isArray(weight) ? undefined : (weight as tf.Tensor) };
@@ -233,14 +240,31 @@ function maskedProduct(
   return product && { product, operand: x, weight: weight as tf.Tensor };
 }
 
+/** With the bias, as one kernel, where nothing comes in between. */
+function finishedProduct(
+  layout: CellLayout,
+  weights: Weights,
+  operand: tf.Tensor,
+  weight: tf.Tensor2D,
+  plan: SitePlan,
+  layer: number,
+): InputProduct | undefined {
+  const { linear } = fusedKernels();
+  const { inputBias } = layout;
+  if (linear === undefined || inputBias === undefined || plan.has('preactivation.input', layer)) return undefined;
+  const product = linear(operand as tf.Tensor3D, weight, weights[inputBias] as tf.Tensor1D);
+  return product && { product, operand, weight, finished: true };
+}
+
 /** The product after its site, and with the bias. */
 function finishInputProduct(
   layout: CellLayout,
   weights: Weights,
-  { product, operand, weight }: InputProduct,
+  { product, operand, weight, finished }: InputProduct,
   plan: SitePlan,
   layer: number,
 ): tf.Tensor {
+  if (finished) return product;
   const perturbed = plan.has('preactivation.input', layer)
     ? plan.applyToSequence('preactivation.input', layer, product, { operand, ...(weight && { weight }) })
     : product;

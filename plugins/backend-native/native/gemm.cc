@@ -52,10 +52,16 @@ struct Target {
   bool whole;
 };
 
+/// What the product is added to: nothing, C itself (`row` is its), or one row for all (0), panels side by side.
+struct Start {
+  const float* data;
+  int64_t row;
+};
+
 /// One range of panels for one range of tiles: all of K.
 void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64_t tile_end, int64_t N, const Split& steps,
              const float* packedA, const Source& B, int64_t panel_begin, int64_t panel_end, const Target& C,
-             bool accumulate) {
+             const Start& start) {
   const int64_t M = tiles.total;
   const int64_t nr = isa.columns;
   float* local = B.packed ? nullptr : scratch(Scratch::gemm_b, group_panels * steps.size(0) * nr);
@@ -74,8 +80,10 @@ void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64
         for (int64_t p = first; p < last; p++) {
           const float* b = B.packed ? B.packed->data + (p * steps.total + k0) * nr : local + (p - first) * k * nr;
           const int64_t rows = tiles.size(t);
-          isa.tile(static_cast<int>(rows), C.whole ? nr : std::min(nr, N - p * nr), k, a, rows, b,
-                   C.data + row * C.row + p * C.panel, C.row, accumulate || block > 0);
+          float* const c = C.data + row * C.row + p * C.panel;
+          const float* const from = block > 0 ? c : start.data ? start.data + row * start.row + p * nr : nullptr;
+          isa.tile(static_cast<int>(rows), C.whole ? nr : std::min(nr, N - p * nr), k, a, rows, b, from,
+                   block > 0 ? C.row : start.row, c, C.row);
         }
       }
     }
@@ -117,15 +125,16 @@ void few_rows(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int6
   });
 }
 
-void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const Source& B, float* C,
-             int64_t ldc, bool accumulate) {
+/// C = `start` + op(A)·B.
+void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const Source& B,
+             const Start& start, float* C, int64_t ldc) {
   if (M <= 0 || N <= 0) return;
-  if (K <= 0) {
-    if (!accumulate) clear(M, N, C, ldc);
-    return;
+  if (K <= 0 || (M <= most_few && B.packed == nullptr && !B.transposed)) {
+    if (start.data && start.data != C)
+      for (int64_t i = 0; i < M; i++) std::copy_n(start.data, N, C + i * ldc);
+    if (K > 0) return few_rows(transA, M, N, K, A, lda, B.data, B.stride, C, ldc, start.data != nullptr);
+    return start.data ? void() : clear(M, N, C, ldc);
   }
-  if (M <= most_few && B.packed == nullptr && !B.transposed)
-    return few_rows(transA, M, N, K, A, lda, B.data, B.stride, C, ldc, accumulate);
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
   const Split steps = split(K, block_steps);
@@ -144,7 +153,7 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
       const int64_t from = begin % panels;
       const int64_t to = std::min(panels, from + end - begin);
       compute(isa, tiles, chunks.begin(chunk), chunks.begin(chunk) + chunks.size(chunk), N, steps, packedA, B, from, to,
-              {C, ldc, isa.columns, false}, accumulate);
+              {C, ldc, isa.columns, false}, start);
       begin += to - from;
     }
   });
@@ -154,8 +163,14 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
 
 void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B,
           int64_t ldb, float* C, int64_t ldc, bool accumulate) {
-  if (!transB && gemm_sparse(transA, M, N, K, block_steps, A, lda, B, ldb, C, ldc, accumulate)) return;
-  product(transA, M, N, K, A, lda, {nullptr, transB, B, ldb}, C, ldc, accumulate);
+  if (!transB && gemm_sparse(transA, M, N, K, block_steps, A, lda, B, ldb, nullptr, C, ldc, accumulate)) return;
+  product(transA, M, N, K, A, lda, {nullptr, transB, B, ldb}, {accumulate ? C : nullptr, ldc}, C, ldc);
+}
+
+void gemm_bias(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb,
+               const float* bias, float* C, int64_t ldc) {
+  if (gemm_sparse(false, M, N, K, block_steps, A, lda, B, ldb, bias, C, ldc, true)) return;
+  product(false, M, N, K, A, lda, {nullptr, false, B, ldb}, {bias, 0}, C, ldc);
 }
 
 int64_t panel_width() { return table().columns; }
@@ -212,7 +227,7 @@ void free_packed(PackedB* packed) {
 
 void gemm_packed(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const PackedB* B, float* C, int64_t ldc,
                  bool accumulate) {
-  product(false, M, N, K, A, lda, {B, false, nullptr, 0}, C, ldc, accumulate);
+  product(false, M, N, K, A, lda, {B, false, nullptr, 0}, {accumulate ? C : nullptr, ldc}, C, ldc);
 }
 
 int64_t packed_a_floats(int64_t M, int64_t K) { return M * K; }
@@ -238,7 +253,7 @@ void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t pane
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
   compute(isa, tiles, 0, tiles.count, B->N, split(B->K, block_steps), packedA, {B, false, nullptr, 0}, panel_begin,
-          panel_end, {C, ldc, isa.columns, false}, accumulate);
+          panel_end, {C, ldc, isa.columns, false}, {accumulate ? C : nullptr, ldc});
 }
 
 int64_t row_tiles(int64_t M) { return split(M, table().rows).count; }
@@ -258,7 +273,7 @@ void gemm_to_panels(int64_t M, int64_t K, const float* packedA, int64_t tile_beg
     return;
   }
   compute(isa, tiles, tile_begin, tile_end, N, split(K, block_steps), packedA, {nullptr, transB, B, ldb}, panel_begin,
-          panel_end, target, false);
+          panel_end, target, {nullptr, 0});
 }
 
 void gemm_from_panels(int64_t M, const float* A, int64_t tile_begin, int64_t tile_end, const PackedB& B,
@@ -271,9 +286,11 @@ void gemm_from_panels(int64_t M, const float* A, int64_t tile_begin, int64_t til
     const int64_t k = std::min(most, B.K - k0);
     for (int64_t t = tile_begin; t < tile_end; t++) {
       const int64_t row = tiles.begin(t);
-      for (int64_t p = panel_begin; p < panel_end; p++)
+      for (int64_t p = panel_begin; p < panel_end; p++) {
+        float* const c = C + row * ldc + p * nr;
         isa.tile_across(static_cast<int>(tiles.size(t)), std::min(nr, B.N - p * nr), k, A + k0 * M + row * nr, M * nr,
-                        B.data + (p * B.K + k0) * nr, C + row * ldc + p * nr, ldc, accumulate || k0 > 0);
+                        B.data + (p * B.K + k0) * nr, accumulate || k0 > 0 ? c : nullptr, ldc, c, ldc);
+      }
     }
   }
 }
@@ -289,8 +306,9 @@ void gemm_of_panel(const float* A, int64_t columns, const PackedB& B, int64_t pa
     for (int64_t p = panel_begin; p < panel_end; p++)
       for (int64_t t = 0; t < tiles.count; t++) {
         const int64_t row = tiles.begin(t);
+        float* const c = C + row * ldc + p * nr;
         isa.tile(static_cast<int>(tiles.size(t)), std::min(nr, B.N - p * nr), steps.size(block), A + k0 * nr + row, nr,
-                 B.data + (p * B.K + k0) * nr, C + row * ldc + p * nr, ldc, block > 0);
+                 B.data + (p * B.K + k0) * nr, block > 0 ? c : nullptr, ldc, c, ldc);
       }
   }
 }

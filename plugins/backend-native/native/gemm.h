@@ -13,6 +13,10 @@ namespace rnnx {
 void gemm(bool transA, bool transB, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B,
           int64_t ldb, float* C, int64_t ldc, bool accumulate);
 
+/// C[M,N] = bias[N] on every row + A[M,K] · B[K,N]: the bits of gemm with `accumulate` onto C filled with the bias.
+void gemm_bias(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb,
+               const float* bias, float* C, int64_t ldc);
+
 /// op(B)[K,N] rearranged for the kernels: panels of panel_width() columns, zeros where the last panel has no column.
 struct PackedB {
   int64_t K;

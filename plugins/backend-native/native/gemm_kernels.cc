@@ -22,8 +22,8 @@ constexpr int panel = max_vectors * width;
 
 /// `Across`: A lies in panels, a row's steps side by side, and `stride` leads from panel to panel, not from step to step.
 template <int R, int V, bool Across>
-static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, float* c, int64_t ldc,
-                 bool accumulate) {
+static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, const float* from,
+                 int64_t from_stride, float* c, int64_t ldc) {
   vf sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
@@ -55,8 +55,8 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++) {
-        float* to = c + r * ldc + v * width;
-        store(to, accumulate ? load(to) + sum[r][v] : sum[r][v]);
+        const int64_t j = v * width;
+        store(c + r * ldc + j, from ? load(from + r * from_stride + j) + sum[r][v] : sum[r][v]);
       }
     return;
   }
@@ -65,13 +65,12 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) {
-      float* to = c + r * ldc + v * width;
-      const int64_t lanes = v == V - 1 ? last : width;
-      store_part(to, accumulate ? load_part(to, lanes) + sum[r][v] : sum[r][v], lanes);
+      const int64_t j = v * width, lanes = v == V - 1 ? last : width;
+      store_part(c + r * ldc + j, from ? load_part(from + r * from_stride + j, lanes) + sum[r][v] : sum[r][v], lanes);
     }
 }
 
-using Tile = void (*)(int64_t, int64_t, const float*, int64_t, const float*, float*, int64_t, bool);
+using Tile = void (*)(int64_t, int64_t, const float*, int64_t, const float*, const float*, int64_t, float*, int64_t);
 
 // One entry a number of vectors.
 #if defined(__aarch64__)
@@ -88,9 +87,9 @@ static constexpr Tile tiles[max_rows][max_vectors] = {
 };
 
 template <bool Across>
-static void any_tile(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, float* c,
-                     int64_t ldc, bool accumulate) {
-  tiles<Across>[rows - 1][(columns - 1) / width](columns, k, a, stride, b, c, ldc, accumulate);
+static void any_tile(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b,
+                     const float* from, int64_t from_stride, float* c, int64_t ldc) {
+  tiles<Across>[rows - 1][(columns - 1) / width](columns, k, a, stride, b, from, from_stride, c, ldc);
 }
 
 #if defined(__AVX512F__)

@@ -89,7 +89,7 @@ void over_blocks(int64_t K, int64_t block_steps, const F& f) {
 }  // namespace
 
 bool gemm_sparse(bool transA, int64_t M, int64_t N, int64_t K, int64_t block_steps, const float* A, int64_t lda,
-                 const float* B, int64_t ldb, float* C, int64_t ldc, bool accumulate) {
+                 const float* B, int64_t ldb, const float* bias, float* C, int64_t ldc, bool accumulate) {
   const int64_t rows = transA ? K : M, columns = transA ? M : K;
   if (N < least_columns || columns < least_columns || rows < sample || rows * columns < least) return false;
   if (rows * columns > INT32_MAX || !looks_sparse(rows, columns, A, lda)) return false;
@@ -105,6 +105,7 @@ bool gemm_sparse(bool transA, int64_t M, int64_t N, int64_t K, int64_t block_ste
     parallel_for(M, 64, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         int32_t from = start[i];
+        if (bias) std::copy_n(bias, N, C + i * ldc);
         over_blocks(K, block_steps, [&](int64_t k0, int64_t k1) {
           int32_t to = from;
           while (to < start[i + 1] && column[to] < k1) to++;

@@ -11,13 +11,13 @@ struct GemmTable {
   /// Largest tile of C held in registers: rows and columns.
   int rows;
   int columns;
-  /// C[rows,columns] (+)= A·B over k steps. a: [k][rows], `stride` from one step to the next; b: [k][table.columns] packed,
-  /// `columns` of them used.
-  void (*tile)(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, float* c, int64_t ldc,
-               bool accumulate);
+  /// C[rows,columns] = A·B over k steps, plus `from` unless it is nullptr; that may be C. a: [k][rows], `stride` from one
+  /// step to the next; b: [k][table.columns] packed, `columns` of them used.
+  void (*tile)(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, const float* from,
+               int64_t from_stride, float* c, int64_t ldc);
   /// The same with A in panels, [k / table.columns][rows][table.columns], `stride` from one panel to the next.
-  void (*tile_across)(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, float* c,
-                      int64_t ldc, bool accumulate);
+  void (*tile_across)(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b,
+                      const float* from, int64_t from_stride, float* c, int64_t ldc);
   /// [rows][k] of A (or [k][rows] where transposed) to [k][rows].
   void (*pack_a)(bool transposed, int rows, int64_t k, const float* a, int64_t lda, float* out);
   /// [k][columns] of B (or [columns][k] where transposed) to panels [k][table.columns], zeros in the missing columns.

@@ -19,8 +19,24 @@ napi_value dense(Call& call) {
   return nullptr;
 }
 
+/// linear(M, N, K, A, B, bias, C): C[M,N] = A[M,K]·B[K,N] + bias[N] on every row.
+napi_value linear(Call& call) {
+  const int64_t M = call.size("M");
+  const int64_t N = call.size("N");
+  const int64_t K = call.size("K");
+  const float* A = call.floats("A", M * K);
+  const float* B = call.floats("B", K * N);
+  const float* bias = call.floats("bias", N);
+  float* C = call.floats("C", M * N);
+  gemm_bias(M, N, K, A, K, B, N, bias, C, N);
+  return nullptr;
+}
+
 }  // namespace
 
-void register_gemm(napi_env env, napi_value exports) { define(env, exports, "gemm", dense); }
+void register_gemm(napi_env env, napi_value exports) {
+  define(env, exports, "gemm", dense);
+  define(env, exports, "linear", linear);
+}
 
 }  // namespace rnnx

@@ -29,6 +29,8 @@ export interface MatrixAddon {
     c: Float32Array,
     accumulate: boolean,
   ): void;
+  /** c [m, n] = a [m, k] b [k, n] + bias [n] on every row. */
+  linear(m: number, n: number, k: number, a: Float32Array, b: Float32Array, bias: Float32Array, c: Float32Array): void;
 }
 
 export interface ElementwiseAddon {

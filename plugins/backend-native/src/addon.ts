@@ -34,6 +34,7 @@ const needed: readonly (keyof Addon)[] = [
   'gemm',
   'intFromFloat',
   'isa',
+  'linear',
   'logical',
   'momentBackward',
   'momentForward',

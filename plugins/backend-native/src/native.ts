@@ -11,7 +11,8 @@ import { findAddon } from './addon.js';
 import type { Addon } from './addon-types.js';
 import { createFusedKernels } from './fused/index.js';
 import { nativeKernels } from './kernels/index.js';
-import { registerKernels } from './kernels/registry.js';
+import { linear, linearGradient, linearName } from './kernels/linear.js';
+import { registerKernel, registerKernels } from './kernels/registry.js';
 import { createNativeBackend, type NativeBackend } from './native-backend.js';
 
 export interface NativeOptions {
@@ -59,6 +60,8 @@ export function nativeBackend(): NativeBackend | undefined {
 function register(addon: Addon): void {
   if (tf.findBackendFactory(name) != null) return;
   registerKernels(name, nativeKernels);
+  registerKernel(name, linearName, linear);
+  tf.registerGradient(linearGradient);
   tf.registerBackend(name, () => createNativeBackend(addon));
 }
 

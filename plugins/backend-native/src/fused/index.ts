@@ -1,5 +1,8 @@
 import type { FusedKernels, RandomFills } from '@rnnx/core';
+import * as tf from '@tensorflow/tfjs';
 import type { Addon } from '../addon-types.js';
+import { linearName } from '../kernels/linear.js';
+import { mostElements } from '../kernels/shapes.js';
 import type { NativeBackend } from '../native-backend.js';
 import { createLinearCrossEntropy } from './cross-entropy.js';
 import { createGatedProduct } from './gated-product.js';
@@ -27,6 +30,13 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
     return toTensor(result);
   };
   return {
+    linear: (x, weight, bias) => {
+      const all = [x, weight, bias];
+      if (all.some(({ dtype }) => dtype !== 'float32')) return undefined;
+      const sizes = [x.size, weight.size, (x.size / weight.shape[0]) * weight.shape[1] || 0];
+      if (sizes.some((size) => size > mostElements)) return undefined;
+      return tf.engine().runKernel(linearName, { x, weight, bias }) as tf.Tensor3D;
+    },
     sequence: createSequence(addon, store),
     steppedProduct: createSteppedProduct(addon, store),
     gatedProduct: createGatedProduct(addon, store),

@@ -20,6 +20,16 @@ const stock = Symbol.for('rnnx.stockKernel');
 /** Kernels of tfjs that touch no elements, however large the tensor. */
 const constantTime: ReadonlySet<string> = new Set(['ExpandDims', 'Identity', 'Imag', 'Real', 'Reshape']);
 
+/** Registers a kernel that tfjs does not have, which covers all that it is asked for. */
+export function registerKernel(backendName: string, kernelName: string, kernel: Kernel): void {
+  const kernelFunc: tf.KernelFunc = (args) => {
+    const backend = args.backend as NativeBackend;
+    const inputs = args.inputs as KernelCall['inputs'];
+    return kernel({ inputs, attrs: args.attrs ?? {}, backend, addon: backend.addon })!;
+  };
+  tf.registerKernel({ kernelName, backendName, kernelFunc });
+}
+
 /** Registers all of tfjs's cpu kernels for this backend, the given ones in front of those that they replace. */
 export function registerKernels(backendName: string, kernels: Readonly<Record<string, Kernel>>): void {
   for (const registered of tf.getKernelsForBackend('cpu')) {

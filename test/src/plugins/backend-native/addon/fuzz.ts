@@ -179,6 +179,7 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
     const targets = draws.chance(0.5) ? values() : [null, null];
     return [...geometry, values(), targets, f(20), f(24), f(30), draws.chance(0.5) ? f(20) : null];
   },
+  linear: () => [3, 4, 5, f(15), f(20), f(4), f(12)],
   gatedProduct: () => [...gated(), f(90)],
   gatedProductGradient: () => [...gated(), f(90), f(24), f(60)],
   sequenceWeightValues: () => {
