@@ -28,6 +28,8 @@ export function differentiate(pass: DifferentiatedPass): GradientResult {
   const names = specs.map(({ name }) => name);
   return tidied(() => {
     let forward: Forward | undefined;
+    // Without penalties the scale is where the backward pass begins, which saves operations.
+    const penalized = pass.regularizers.some(({ regularizer }) => regularizer.penalty !== undefined);
     const { value, grads } = tf.engine().gradients(
       () => {
         forward = pass.forward();
@@ -35,15 +37,16 @@ export function differentiate(pass: DifferentiatedPass): GradientResult {
         tf.keep(forward.nll);
         if (forward.errors) tf.keep(forward.errors);
         for (const layer of forward.state) for (const tensor of Object.values(layer)) tf.keep(tensor);
-        return addPenalties(tf.mul(forward.nll, lossScale), forward, pass);
+        return penalized ? addPenalties(tf.mul(forward.nll, lossScale), forward, pass) : forward.nll;
       },
       names.map((name) => weights[name]!),
-      undefined,
+      penalized ? undefined : tf.scalar(lossScale),
       true,
     );
+    const loss = penalized ? value : tf.mul(forward!.nll, lossScale);
     const gradients: Record<string, tf.Tensor> = {};
     for (const [i, name] of names.entries()) gradients[name] = grads[i] ?? tf.zerosLike(weights[name]!);
-    return { loss: value as tf.Scalar, gradients, ...resultOf(forward!) };
+    return { loss: loss as tf.Scalar, gradients, ...resultOf(forward!) };
   });
 }
 
