@@ -5,8 +5,8 @@ import { Buffers } from './buffers.js';
 import { Commands } from './commands.js';
 import { type Device, openDevice } from './device.js';
 import { replaceKernels } from './kernels/index.js';
+import { everywhere, type ProductChoice, type ProductKind, quickerProducts } from './kernels/product-choice.js';
 import { Pipelines } from './pipelines.js';
-import type { ProductPrecision } from './wgsl/matmul.js';
 
 interface TensorData {
   values: tf.backend_util.BackendValues | null;
@@ -40,27 +40,33 @@ export interface StartedBackend extends WebGpuBackend {
   readonly opened: Device;
   readonly commands: Commands;
   readonly pipelines: Pipelines;
-  /** Of large matrix products. */
-  readonly productPrecision: ProductPrecision;
+  /** What computes large matrix products. */
+  readonly products: ProductChoice;
 }
 
 type Constructor = new (device: GPUDevice, info: GPUAdapterInfo) => WebGpuBackend;
 
-/** Opens the adapter's device and makes tfjs's backend over it, not yet known to tfjs. */
-export async function createBackend(found: FoundAdapter, productPrecision: ProductPrecision): Promise<StartedBackend> {
+/**
+ * Opens the adapter's device and makes tfjs's backend over it, not yet known to tfjs.
+ *
+ * @param kind computes large matrix products; `quicker`: see `quickerProducts`
+ */
+export async function createBackend(found: FoundAdapter, kind: ProductKind | 'quicker'): Promise<StartedBackend> {
   // Before tfjs can see a GPU: else it registers a backend of its own.
   const tfjs = (await import('@tensorflow/tfjs-backend-webgpu')) as unknown as { WebGPUBackend: Constructor };
   replaceKernels('webgpu');
   exposeGpu(found.gpu);
   keepLayouts();
   const opened = await openDevice(found);
+  const pipelines = new Pipelines(opened.gpu);
+  const products = kind === 'quicker' ? await quickerProducts(opened, pipelines) : everywhere(kind);
   keepBindGroups(opened.gpu);
 
   class Started extends tfjs.WebGPUBackend implements StartedBackend {
     readonly opened = opened;
     readonly commands: Commands;
-    readonly pipelines = new Pipelines(opened.gpu);
-    readonly productPrecision = productPrecision;
+    readonly pipelines = pipelines;
+    readonly products = products;
 
     constructor() {
       super(opened.gpu, found.adapter.info);

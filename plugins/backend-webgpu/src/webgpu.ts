@@ -19,14 +19,21 @@ import {
 } from './adapter.js';
 import { createFusedKernels } from './fused/index.js';
 import { createBackend, type StartedBackend } from './tfjs-backend.js';
-import type { ProductPrecision } from './wgsl/matmul.js';
 
 export interface WebGpuOptions extends AdapterChoice {
-  /** Of large matrix products: see `productProgram`. */
-  readonly matmul: ProductPrecision;
+  /** Large matrix products; f32: see `quickerProducts`. */
+  readonly matmul: 'f32' | 'tiles' | 'subgroups' | 'f16';
 }
 
 const name = 'webgpu';
+
+type MatMul = WebGpuOptions['matmul'];
+const featuresFor: Readonly<Partial<Record<MatMul, GPUFeatureName>>> = { f16: 'shader-f16', subgroups: 'subgroups' };
+const productNames: Readonly<Partial<Record<MatMul, string>>> = {
+  f16: ', matrix products of f16',
+  subgroups: ', matrix products by subgroups',
+  tiles: ', matrix products in tiles',
+};
 
 class WebGpu implements Backend {
   readonly tfjsName = name;
@@ -38,9 +45,9 @@ class WebGpu implements Backend {
     if ('reason' in found) return { available: false, ...found };
     const { emulated } = found;
     const asked = this.options.powerPreference === 'low-power' ? ' (low power preferred)' : '';
-    const halves = this.options.matmul === 'f16' ? ', matrix products of f16' : '';
+    const products = productNames[this.options.matmul] ?? '';
     const list = await listAdapters();
-    const detail = `${found.detail}${asked}${halves}${list && `; adapters: ${list}`}`;
+    const detail = `${found.detail}${asked}${products}${list && `; adapters: ${list}`}`;
     return emulated
       ? { available: true, emulated, detail: `${detail}; no GPU but software in its place, for tests` }
       : { available: true, detail };
@@ -60,7 +67,8 @@ class WebGpu implements Backend {
 
   async #find(): Promise<FoundAdapter | NoAdapter> {
     const { matmul, ...choice } = this.options;
-    const found = await findAdapter(choice, matmul === 'f16' ? ['shader-f16'] : []);
+    const feature = featuresFor[matmul];
+    const found = await findAdapter(choice, feature === undefined ? [] : [feature]);
     if ('reason' in found || found.missing.length === 0) return found;
     return {
       reason: `${found.detail} lacks the feature ${found.missing}, which the option matmul "${matmul}" needs`,
@@ -72,7 +80,9 @@ class WebGpu implements Backend {
   async #register(key: string): Promise<Started> {
     const found = await this.#find();
     if ('reason' in found) throw unavailable(found.reason, found.remedy);
-    const backend = await createBackend(found, this.options.matmul);
+    const { matmul } = this.options;
+    // Software is for tests: two kernels take it longer to compile than one to compute.
+    const backend = await createBackend(found, matmul !== 'f32' ? matmul : found.emulated ? 'tiles' : 'quicker');
     if (tf.findBackendFactory(name) != null) tf.removeBackend(name);
     tf.registerBackend(name, () => backend);
     return { key, backend, kernels: createFusedKernels(backend) };
@@ -146,8 +156,8 @@ export const webgpu = definePlugin<'backend', WebGpuOptions>({
       },
       matmul: {
         description:
-          'What large matrix products round their operands to; f16 is for GPUs that are quicker at it, and less exact: some 3 digits',
-        enum: ['f32', 'f16'],
+          'How large matrix products are computed: f32 is the quicker of tiles and subgroups, measured when the backend starts, where both give the same bits, else tiles; f16 is less exact, some 3 digits, for GPUs that are quicker at it',
+        enum: ['f32', 'tiles', 'subgroups', 'f16'],
         default: 'f32',
       },
     },

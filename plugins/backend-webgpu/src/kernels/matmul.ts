@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { Commands } from '../commands.js';
 import type { Pipelines } from '../pipelines.js';
 import type { StartedBackend } from '../tfjs-backend.js';
-import { largestGroups, largestProgram, productProgram, productTile } from '../wgsl/matmul.js';
+import { largestGroups, largestProgram, productTile } from '../wgsl/matmul.js';
+import { type ProductLayout, productKernel } from './product-choice.js';
 
 /** Tiles that keep a large GPU busy; smaller products are left to tfjs, which shares them out more finely. */
 const leastTiles = 32;
@@ -40,7 +41,7 @@ function inOrder<T>(multiply: () => T): T {
 }
 
 function product(
-  { commands, pipelines, tensorMap, productPrecision }: StartedBackend,
+  { commands, pipelines, tensorMap, opened, products }: StartedBackend,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   transposeA: boolean,
@@ -54,10 +55,10 @@ function product(
   if (across * down < leastTiles || Math.max(across, down) > commands.device.limits.maxComputeWorkgroupsPerDimension)
     return undefined;
   const buffers = { a: commands.bufferOf(a), b: commands.bufferOf(b) };
-  const largest =
-    productPrecision === 'f16' ? largestOf(commands, pipelines, buffers, rows * depth, depth * columns) : undefined;
-  const key = `product ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${largest ? ' f16' : ''}`;
-  const kernel = pipelines.get(key, () => productProgram(transposeA, transposeB, productPrecision));
+  const layout: ProductLayout = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
+  const kind = products[layout];
+  const largest = kind === 'f16' ? largestOf(commands, pipelines, buffers, rows * depth, depth * columns) : undefined;
+  const kernel = productKernel(pipelines, kind, layout, opened.info);
   const made = commands.make([rows, columns]);
   commands.run(pipelines, kernel, [rows, columns, depth], [across, down], { ...buffers, largest, c: made.buffer });
   return made.info;

@@ -30,8 +30,8 @@ export function productProgram(transposeA: boolean, transposeB: boolean, precisi
     ],
     constants: ['rows', 'columns', 'inner'].map((name) => [name, 'u32']),
     body: `
-var<workgroup> tile_a: array<${precision}, ${8 * stride}>;
-var<workgroup> tile_b: array<${precision}, ${8 * stride}>;
+var<workgroup> tile_a: array<${precision}, ${8 * tileStride}>;
+var<workgroup> tile_b: array<${precision}, ${8 * tileStride}>;
 ${half ? exponentText : ''}
 ${fetchText('a', 'rows', !transposeA, precision)}
 ${fetchText('b', 'columns', transposeB, precision)}
@@ -54,8 +54,8 @@ ${half ? '  let scale_a = power(-exponent_of(0u));\n  let scale_b = power(-expon
     next_b = fetch_b(thread, column0, k0 + 8u);
 ${half ? `    var parts = array<${vector}, 16>();` : ''}
     for (var k = 0u; k < 8u; k++) {
-      let p = k * ${stride}u + y;
-      let q = k * ${stride}u + x;
+      let p = k * ${tileStride}u + y;
+      let q = k * ${tileStride}u + x;
       let b0 = ${vector}(tile_b[q], tile_b[q + 1u], tile_b[q + 2u], tile_b[q + 3u]);
       let b1 = ${vector}(tile_b[q + 64u], tile_b[q + 65u], tile_b[q + 66u], tile_b[q + 67u]);
 ${[0, 1, 2, 3, 64, 65, 66, 67]
@@ -126,19 +126,41 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 };
 
 /** A row of the tile: 128 elements, and four that keep the threads that store apart. */
-const stride = 132;
+export const tileStride = 132;
 
 /**
  * `fetch_X(thread, start, k0)`: four elements of a tile, zero beyond the matrix; `keep_X` puts them where (k, element) lies.
  *
  * @param innerLast whether the inner dimension is the one whose neighbours lie side by side
  */
-function fetchText(name: string, outer: string, innerLast: boolean, precision: ProductPrecision): string {
+export function fetchText(name: string, outer: string, innerLast: boolean, precision: ProductPrecision): string {
+  const four = fourText(name, outer, innerLast);
+  if (innerLast)
+    return `${four}
+fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
+  return four_${name}(start + thread / 2u, k0 + 4u * (thread % 2u));
+}
+
+fn keep_${name}(thread: u32, part: vec4<${precision}>) {
+  let p = 4u * (thread % 2u) * ${tileStride}u + thread / 2u;
+  for (var i = 0u; i < 4u; i++) { tile_${name}[p + i * ${tileStride}u] = part[i]; }
+}`;
+  return `${four}
+fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
+  return four_${name}(start + 4u * (thread % 32u), k0 + thread / 32u);
+}
+
+fn keep_${name}(thread: u32, part: vec4<${precision}>) {
+  let p = thread / 32u * ${tileStride}u + 4u * (thread % 32u);
+  for (var i = 0u; i < 4u; i++) { tile_${name}[p + i] = part[i]; }
+}`;
+}
+
+/** `four_X(outer, k)`: this element and its next three neighbours in memory, zero beyond the matrix. */
+export function fourText(name: string, outer: string, innerLast: boolean): string {
   if (innerLast)
     return `
-fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
-  let outer = start + thread / 2u;
-  let k = k0 + 4u * (thread % 2u);
+fn four_${name}(outer: u32, k: u32) -> vec4f {
   if (outer >= at.${outer}) { return vec4f(); }
   let p = outer * at.inner + k;
   if (k + 3u < at.inner) { return vec4f(${name}[p], ${name}[p + 1u], ${name}[p + 2u], ${name}[p + 3u]); }
@@ -146,15 +168,9 @@ fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
   for (var i = 0u; i < 4u; i++) { if (k + i < at.inner) { part[i] = ${name}[p + i]; } }
   return part;
 }
-
-fn keep_${name}(thread: u32, part: vec4<${precision}>) {
-  let p = 4u * (thread % 2u) * ${stride}u + thread / 2u;
-  for (var i = 0u; i < 4u; i++) { tile_${name}[p + i * ${stride}u] = part[i]; }
-}`;
+`;
   return `
-fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
-  let k = k0 + thread / 32u;
-  let outer = start + 4u * (thread % 32u);
+fn four_${name}(outer: u32, k: u32) -> vec4f {
   if (k >= at.inner) { return vec4f(); }
   let p = k * at.${outer} + outer;
   if (outer + 3u < at.${outer}) { return vec4f(${name}[p], ${name}[p + 1u], ${name}[p + 2u], ${name}[p + 3u]); }
@@ -162,9 +178,5 @@ fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
   for (var i = 0u; i < 4u; i++) { if (outer + i < at.${outer}) { part[i] = ${name}[p + i]; } }
   return part;
 }
-
-fn keep_${name}(thread: u32, part: vec4<${precision}>) {
-  let p = thread / 32u * ${stride}u + 4u * (thread % 32u);
-  for (var i = 0u; i < 4u; i++) { tile_${name}[p + i] = part[i]; }
-}`;
+`;
 }

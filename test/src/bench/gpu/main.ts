@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { webGpuBackend, webgpu } from '@rnnx/backend-webgpu';
-import { PluginRegistry } from '@rnnx/core';
+import { type Backend, PluginRegistry } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { median } from '../report.js';
 import { full, tiny } from '../scale.js';
@@ -11,10 +11,10 @@ import { createWorkload, type Spec } from '../workload.js';
 import { agreement, productError } from './agreement.js';
 import { deviceTime } from './device-time.js';
 
-const usage = `run.sh [--sizes 650,1500] [--seconds S] [--adapter NAME] [--matmul f16] [--python PROGRAM] [--tiny]
+const usage = `run.sh [--sizes 650,1500] [--seconds S] [--adapter NAME] [--matmul KIND] [--python PROGRAM] [--tiny]
   --seconds  of each measurement, of which there are three rounds; default 5
   --adapter  which GPU, by a part of its name
-  --matmul   f16: large matrix products in half precision, on a GPU that has it
+  --matmul   what models multiply large matrices by: f32 (default: the quicker of the next two), tiles, subgroups, or f16
   --python   with PyTorch; default python3; "none" leaves PyTorch out
   --tiny     a model of a few units, to see that everything runs`;
 
@@ -32,6 +32,8 @@ const { values: options } = parseArgs({
 
 /** Larger differences than rounding makes. */
 const tolerance = 1e-5;
+/** The same of products in half precision. */
+const halfTolerance = 2e-3;
 const rounds = 3;
 const variants = ['plain', 'noisin', 'dropout'] as const;
 /** Whose kernels are checked beside theirs. */
@@ -69,15 +71,17 @@ async function measure(spec: Spec, seconds: number): Promise<Measured> {
 }
 
 /** 10^12 operations a second of a product, as an output layer has it; rank 3 is left to tfjs's own kernel. */
-async function productSpeed(rank: 2 | 3, seconds: number): Promise<number> {
+async function productSpeed(layout: ProductLayout, rank: 2 | 3, seconds: number): Promise<number> {
   const [m, k, n] = options.tiny ? [64, 64, 64] : [700, 1500, 10_000];
+  const [ta, tb] = [layout[0] === 'T', layout[1] === 'T'];
   const shape = (rows: number, columns: number) => (rank === 2 ? [rows, columns] : [1, rows, columns]);
-  const [a, b] = [tf.fill(shape(m, k), 0.5), tf.fill(shape(k, n), 0.5)];
+  const a = tf.fill(ta ? shape(k, m) : shape(m, k), 0.5);
+  const b = tf.fill(tb ? shape(n, k) : shape(k, n), 0.5);
   const some = async (count: number) => {
     let last: tf.Tensor | undefined;
     for (let i = 0; i < count; i++) {
       last?.dispose();
-      last = tf.matMul(a, b);
+      last = tf.matMul(a, b, ta, tb);
     }
     const origin = shape(m, n).map(() => 0);
     const corner = tf.slice(last!, origin, shape(1, 1));
@@ -95,6 +99,53 @@ async function productSpeed(rank: 2 | 3, seconds: number): Promise<number> {
   const speed = (2 * m * k * n * count) / ((performance.now() - start) * 1e9);
   tf.dispose([a, b]);
   return speed;
+}
+
+const layouts = ['NN', 'NT', 'TN'] as const;
+type ProductLayout = (typeof layouts)[number];
+
+/** Prints the speed of all kernels for large products that this GPU has, checked first; leaves the last of them in use. */
+async function products(backendOf: (matmul: string) => Backend, seconds: number): Promise<void> {
+  console.log('Large matrix products, TFLOPS (NN, right side transposed, left side transposed), error of itself:');
+  const print = async (name: string, rank: 2 | 3) => {
+    const wrong = await productError();
+    const speeds: string[] = [];
+    for (const layout of layouts) speeds.push((await productSpeed(layout, rank, seconds)).toFixed(2));
+    const right = wrong < (name === 'f16' ? halfTolerance : tolerance);
+    console.log(
+      `  ${name}: ${speeds.join(', ')}${rank === 2 ? `; ${wrong.toExponential(1)}${right ? '' : ' TOO MUCH'}` : ''}`,
+    );
+  };
+  for (const matmul of ['tiles', 'subgroups', 'f16']) {
+    const backend = backendOf(matmul);
+    const status = await backend.probe();
+    if (!status.available) {
+      console.log(`  ${matmul}: ${status.reason}`);
+      continue;
+    }
+    await backend.activate();
+    await print(matmul, 2);
+  }
+  await print('tfjs’s kernel', 3);
+  console.log(`  subgroup matrices, which rnnx does not use: ${await subgroupMatrices()}\n`);
+}
+
+interface SubgroupMatrix {
+  readonly [field: string]: string | number;
+}
+
+/** Those that the GPU offers to Dawn, where its experimental features are let in. */
+async function subgroupMatrices(): Promise<string> {
+  const dawn = await import('webgpu');
+  const gpu = dawn.create(['enable-dawn-features=allow_unsafe_apis']);
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const feature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+  if (!adapter?.features.has(feature)) return `the GPU lacks the feature ${feature}`;
+  const { subgroupMatrixConfigs = [] } = adapter.info as { subgroupMatrixConfigs?: readonly SubgroupMatrix[] };
+  const texts = subgroupMatrixConfigs.map(
+    ({ M, N, K, componentType, resultComponentType }) => `${M}x${N}x${K} ${componentType} to ${resultComponentType}`,
+  );
+  return texts.join(', ') || 'the feature is there, but no kind of matrix';
 }
 
 type PyTorch = (spec: Spec, seconds: number) => Promise<number>;
@@ -139,7 +190,9 @@ async function run(): Promise<void> {
   // The device's clock to the nanosecond.
   process.env.RNNX_WEBGPU_FLAGS ??= 'disable-dawn-features=timestamp_quantization';
   const { adapter, matmul } = options;
-  const gpu = new PluginRegistry([webgpu]).create('backend', { name: 'webgpu', matmul, ...(adapter && { adapter }) });
+  const backendOf = (matmul: string) =>
+    new PluginRegistry([webgpu]).create('backend', { name: 'webgpu', matmul, ...(adapter && { adapter }) });
+  const gpu = backendOf(matmul);
   const status = await gpu.probe();
   if (!status.available) throw new Error(`${status.reason}\n${status.remedy}`);
   console.log(
@@ -155,7 +208,7 @@ async function run(): Promise<void> {
     );
   }
   const wrong = await productError();
-  const good = wrong < (matmul === 'f16' ? 2e-3 : tolerance);
+  const good = wrong < (matmul === 'f16' ? halfTolerance : tolerance);
   agrees &&= good;
   console.log(`  a large product, of itself: ${wrong.toExponential(1)}${good ? '' : ' TOO MUCH'}`);
   if (!agrees) throw new Error('too large a difference: the speed of wrong results means nothing');
@@ -164,8 +217,10 @@ async function run(): Promise<void> {
   const scale = options.tiny ? tiny : full;
   const sizes = options.sizes?.split(',').map(Number) ?? (options.tiny ? scale.sizes : [650, 1500]);
   const seconds = Number(options.seconds);
-  const [ours, tfjs] = [await productSpeed(2, seconds), await productSpeed(3, seconds)];
-  console.log(`Matrix product: ${ours.toFixed(2)} TFLOPS, in tfjs’s kernel ${tfjs.toFixed(2)}\n`);
+  await products(backendOf, Math.min(seconds, 2));
+  await gpu.activate();
+  const chosen = Object.entries(webGpuBackend()!.products).map(([layout, kind]) => `${layout} ${kind}`);
+  console.log(`Products of the models: ${chosen.join(', ')}\n`);
   console.log('Two-layer LSTM language models; medians of three rounds, tokens a second:');
   for (const size of sizes) {
     const base = scale.language[size];

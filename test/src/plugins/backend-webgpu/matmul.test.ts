@@ -2,24 +2,8 @@ import { createOptimizer, createRng, updateWeights, type Weights } from '@rnnx/c
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { createModel, minibatch, type Spec } from '../../bench/workload.js';
+import { kernelsOf, reference } from '../../support/products.js';
 import { createWebGpu, onWebGpu } from '../../support/webgpu.js';
-
-/** The product in double precision. */
-function reference(
-  a: Float32Array,
-  b: Float32Array,
-  [m, k, n]: readonly [number, number, number],
-  ta: boolean,
-  tb: boolean,
-) {
-  const product = new Float64Array(m * n);
-  for (let i = 0; i < m; i++)
-    for (let p = 0; p < k; p++) {
-      const x = a[ta ? p * m + i : i * k + p]!;
-      for (let j = 0; j < n; j++) product[i * n + j]! += x * b[tb ? j * k + p : p * n + j]!;
-    }
-  return product;
-}
 
 describe('large matrix products in WGSL', function () {
   this.timeout(300_000); // software drivers compile every kernel for the processor
@@ -210,14 +194,19 @@ describe('the option matmul of webgpu', () => {
       return { info, limits, features: new Set() };
     };
     try {
-      const f16 = createWebGpu({ matmul: 'f16' });
-      const status = await f16.probe();
-      expect(status).to.include({ available: false, remedy: 'leave matmul at "f32", or update the driver' });
-      expect(status)
-        .to.have.property('reason')
-        .that.matches(/lacks the feature shader-f16, which the option matmul "f16"/);
-      const error = await f16.activate().catch((error: unknown) => error);
-      expect(error).to.have.property('code', 'RNNX_BACKEND_UNAVAILABLE');
+      for (const [matmul, feature] of [
+        ['f16', 'shader-f16'],
+        ['subgroups', 'subgroups'],
+      ] as const) {
+        const wanting = createWebGpu({ matmul });
+        const status = await wanting.probe();
+        expect(status).to.include({ available: false, remedy: 'leave matmul at "f32", or update the driver' });
+        expect(status)
+          .to.have.property('reason')
+          .that.includes(`lacks the feature ${feature}, which the option matmul "${matmul}"`);
+        const error = await wanting.activate().catch((error: unknown) => error);
+        expect(error).to.have.property('code', 'RNNX_BACKEND_UNAVAILABLE');
+      }
       expect((await createWebGpu().probe()).available).to.equal(true);
     } finally {
       prototype.requestAdapter = original;
@@ -226,20 +215,3 @@ describe('the option matmul of webgpu', () => {
     }
   });
 });
-
-/** Names of the kernels that the work starts. */
-function kernelsOf<T>(work: () => T): { names: string[]; result: T } {
-  const { prototype } = (globalThis as unknown as { GPUComputePassEncoder: { prototype: Record<string, unknown> } })
-    .GPUComputePassEncoder;
-  const original = prototype.setPipeline as (pipeline: { label: string }) => void;
-  const names: string[] = [];
-  prototype.setPipeline = function (pipeline: { label: string }) {
-    names.push(pipeline.label);
-    return original.call(this, pipeline);
-  };
-  try {
-    return { result: work(), names };
-  } finally {
-    prototype.setPipeline = original;
-  }
-}
