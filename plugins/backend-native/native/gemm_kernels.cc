@@ -29,7 +29,8 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
-  for (int r = 0; r < R; r++) __builtin_prefetch(c + r * ldc, 1);
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++) __builtin_prefetch(c + r * ldc + v * width, 1);
   int64_t left = Across && k > panel ? panel : k;
   for (int64_t step = 0; step < k; step++) {
     vf row[V];
