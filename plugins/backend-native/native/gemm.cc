@@ -185,7 +185,7 @@ PackedB* new_packed(int64_t K, int64_t N) {
   return packed.release();
 }
 
-void pack_rows(PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb) {
+void pack_rows(const PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb) {
   const int64_t nr = panel_width();
   for (int64_t k = begin; k < end; k++, rows += ldb)
     for (int64_t first = 0; first < packed->N; first += nr) {
@@ -195,7 +195,7 @@ void pack_rows(PackedB* packed, int64_t begin, int64_t end, const float* rows, i
     }
 }
 
-void pack_panel(PackedB* packed, int64_t panel, const float* columns, int64_t ldb) {
+void pack_panel(const PackedB* packed, int64_t panel, const float* columns, int64_t ldb) {
   const int64_t nr = panel_width();
   table().pack_b(true, std::min(nr, packed->N - panel * nr), packed->K, columns, ldb,
                  packed->data + panel * packed->K * nr);

@@ -31,8 +31,8 @@ int64_t packed_b_floats(int64_t K, int64_t N);
 /// Packed B that is not filled yet, and its parts, for use inside a parallel region: rows [begin, end) of B, the first of them at
 /// `rows`; or one panel, whose columns are rows of B transposed, the first of them at `columns`.
 PackedB* new_packed(int64_t K, int64_t N);
-void pack_rows(PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb);
-void pack_panel(PackedB* packed, int64_t panel, const float* columns, int64_t ldb);
+void pack_rows(const PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb);
+void pack_panel(const PackedB* packed, int64_t panel, const float* columns, int64_t ldb);
 /// Columns in a panel on the instruction set in use.
 int64_t panel_width();
 /// Panels in N columns.

@@ -44,6 +44,8 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
     }
+    // The tile of A below this one: while a group of panels uses this, it comes nearer.
+    if (!Across) __builtin_prefetch(a + k * stride, 0, 2);
     a += Across ? 1 : stride;
     b += panel;
     if (Across && --left == 0) {

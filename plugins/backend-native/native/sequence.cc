@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "gemm.h"
+#include "large_memory.h"
 #include "parallel.h"
 #include "sequence_steps.h"
 #include "stepped_matrix.h"
@@ -34,13 +35,16 @@ class Packed {
     const int64_t width = parts == 0 ? 0 : matrix.columns / parts;
     K_ = transposed ? width : matrix.rows;
     N_ = transposed ? matrix.rows : width;
-    for (int64_t p = 0; p < parts; p++)
-      part_[p] = matrix.stepped() ? new_packed(K_, N_)
-                                  : pack_b(transposed, K_, N_, matrix.values + p * width, matrix.columns);
+    if (parts == 0) return;
+    // One block for all parts: the next sequence, or the way back, finds it again.
+    const int64_t each = aligned(packed_b_floats(K_, N_));
+    memory_ = take_large(parts * each);
+    for (int64_t p = 0; p < parts; p++) {
+      part_[p] = {K_, N_, memory_ + p * each};
+      if (!matrix.stepped()) pack_b_into(part_[p].data, transposed, K_, N_, matrix.values + p * width, matrix.columns);
+    }
   }
-  ~Packed() {
-    for (int64_t p = 0; p < parts_; p++) free_packed(part_[p]);
-  }
+  ~Packed() { give_large(memory_); }
   Packed(const Packed&) = delete;
   Packed& operator=(const Packed&) = delete;
 
@@ -59,7 +63,7 @@ class Packed {
     const int64_t panel = panel_width();
     parallel_for(panel_count(N_), 1, [&](int64_t first, int64_t last) {
       for (int64_t p = 0; p < parts_; p++)
-        gemm_panels(M, work + p * each, part_[p], first, last, C + p * N_, ldc, false);
+        gemm_panels(M, work + p * each, &part_[p], first, last, C + p * N_, ldc, false);
       then(first * panel, last * panel < N_ ? last * panel : N_);
     });
   }
@@ -67,7 +71,8 @@ class Packed {
  private:
   SteppedMatrix matrix_;
   bool transposed_;
-  PackedB* part_[4];
+  float* memory_ = nullptr;
+  PackedB part_[4];
   int64_t K_, N_, parts_;
 };
 

@@ -31,7 +31,7 @@ bool any_gradient(const Chain& chain) {
 
 }  // namespace
 
-void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64_t parts, PackedB* const* packed) {
+void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64_t parts, const PackedB* packed) {
   const int64_t width = matrix.columns / parts;
   const SteppedMatrixTable& table = RNNX_TABLE(stepped_matrix_table);
   const int64_t together = transposed ? panel_width() : packing_rows;
@@ -44,9 +44,9 @@ void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64
       for (int64_t part = 0; part < parts; part++) {
         const float* const columns = some + part * width;
         if (transposed)
-          pack_panel(packed[part], block, columns, matrix.columns);
+          pack_panel(packed + part, block, columns, matrix.columns);
         else
-          pack_rows(packed[part], first, last, columns, matrix.columns);
+          pack_rows(packed + part, first, last, columns, matrix.columns);
       }
     }
   });
@@ -58,7 +58,7 @@ void stepped_product(const SteppedMatrix& matrix, bool transposed, int64_t steps
   const int64_t N = transposed ? matrix.rows : matrix.columns;
   PackedB* const packed = new_packed(K, N);
   for (int64_t t = 0; t < steps; t++) {
-    pack_stepped(matrix, t, transposed, 1, &packed);
+    pack_stepped(matrix, t, transposed, 1, packed);
     gemm_packed(batch, N, K, x + t * batch * K, K, packed, y + t * batch * N, N, false);
   }
   free_packed(packed);

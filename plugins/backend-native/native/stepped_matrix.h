@@ -30,9 +30,9 @@ struct SteppedMatrixTable {
 };
 RNNX_DECLARE_TABLE(SteppedMatrixTable, stepped_matrix_table)
 
-/// Packs step t's matrix for products with `parts` ranges of columns side by side, each into its own of `packed` (from
-/// new_packed(rows, columns / parts); transposed: new_packed(columns / parts, rows)). Runs on all threads.
-void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64_t parts, PackedB* const* packed);
+/// Packs step t's matrix for products with `parts` ranges of columns side by side, each into its own of `packed`
+/// (rows by columns / parts; transposed: columns / parts by rows). Runs on all threads.
+void pack_stepped(const SteppedMatrix& matrix, int64_t t, bool transposed, int64_t parts, const PackedB* packed);
 
 /// y_t = x_t · M_t, or x_t · M_tᵀ transposed, for rows of x side by side, `batch` a step: [steps * batch, rows] to
 /// [steps * batch, columns], or back.
