@@ -131,10 +131,12 @@ export interface FusedKernels {
     transposed: boolean,
   ): tf.Tensor3D | undefined;
   /**
-   * (x_t ⊙ m_g) · W_g side by side for the gates g, `[T, B, N]` to `[T, B, G·H]`: `masks` `[1|T, 1|B, G, 1|N]` of which no
-   * gradient is ever asked for, `weight` `[N, G·H]`. Differentiable with respect to x and weight.
+   * (x_t ⊙ m_g) · W_g side by side for the gates g, `[T, B, N]` to `[T, B, G·H]`: `masks` `[1|T, 1|B, G, 1|N]`, `weight`
+   * `[N, G·H]`. Differentiable with respect to x and weight.
+   *
+   * @param learned whether a gradient of the masks may be asked for, with respect to which it is differentiable then
    */
-  gatedProduct?(x: tf.Tensor3D, masks: tf.Tensor4D, weight: tf.Tensor2D): tf.Tensor3D | undefined;
+  gatedProduct?(x: tf.Tensor3D, masks: tf.Tensor4D, weight: tf.Tensor2D, learned: boolean): tf.Tensor3D | undefined;
   /**
    * -log softmax(h Vᵀ + b) at the labels, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[V, H]` and bias
    * `[V]`; labels int32 `[N]`.

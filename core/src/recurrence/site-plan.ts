@@ -51,6 +51,14 @@ export interface OwnedPerturbation {
   readonly constant?: boolean;
 }
 
+/** An input and what it is multiplied by for each gate. */
+export interface GateMasks {
+  readonly x: tf.Tensor3D;
+  readonly masks: tf.Tensor4D;
+  /** Whether the masks may depend on a parameter. */
+  readonly learned: boolean;
+}
+
 /**
  * All perturbations of one minibatch, sorted by place. At a place they act in the order of the regularizers in the
  * configuration, and within one regularizer in the order in which it returned them. Tensors made here belong to the
@@ -169,19 +177,22 @@ export class SitePlan {
 
   /**
    * The input through masks that are the same for all gates, and the masks `[1|T, 1|B, G, 1|I]` that are not, where the site
-   * `input` has nothing else and nobody learns those masks; else `undefined`.
+   * `input` has nothing else; else `undefined`.
    */
-  maskedByGate(layer: number, x: tf.Tensor3D): { readonly x: tf.Tensor3D; readonly masks: tf.Tensor4D } | undefined {
+  maskedByGate(layer: number, x: tf.Tensor3D): GateMasks | undefined {
     let shared: tf.Tensor = x;
     let masks: tf.Tensor | undefined;
+    let learned = false;
     for (const { perturbation, constant } of this.#at('input', layer)) {
       if (!isValued(perturbation) || perturbation.kind !== 'scale') return undefined;
       const { value } = perturbation;
       if (!differsByGate(perturbation)) shared = tf.mul(shared, value);
-      else if (constant) masks = masks === undefined ? value : tf.mul(masks, value);
-      else return undefined;
+      else {
+        masks = masks === undefined ? value : tf.mul(masks, value);
+        learned ||= !constant;
+      }
     }
-    return masks && { x: shared as tf.Tensor3D, masks: masks as tf.Tensor4D };
+    return masks && { x: shared as tf.Tensor3D, masks: masks as tf.Tensor4D, learned };
   }
 
   /** The perturbations inside a layer's recurrence in order, or `undefined` where one is a `map` or normalises. */

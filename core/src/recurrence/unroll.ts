@@ -236,7 +236,7 @@ function maskedProduct(
   if (found === undefined) return undefined;
   const weight = plan.weights('weights.input', layer, raw, layout.inputWeight);
   if (Array.isArray(weight)) return undefined;
-  const product = gatedProduct(found.x, found.masks, weight as tf.Tensor2D);
+  const product = gatedProduct(found.x, found.masks, weight as tf.Tensor2D, found.learned);
   return product && { product, operand: x, weight: weight as tf.Tensor };
 }
 

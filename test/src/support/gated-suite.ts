@@ -1,5 +1,12 @@
 import cells from '@rnnx/cells';
-import { createRng, createSequenceModel, enableFusedKernels, fusedKernels, PluginRegistry } from '@rnnx/core';
+import {
+  createRng,
+  createSequenceModel,
+  enableFusedKernels,
+  fusedKernels,
+  PluginRegistry,
+  type Regularizer,
+} from '@rnnx/core';
 import distributions from '@rnnx/distributions';
 import dropconnect from '@rnnx/dropconnect';
 import galDropout from '@rnnx/gal-dropout';
@@ -19,6 +26,8 @@ export interface GatedCase {
   readonly units: number;
   /** Which dimensions of the masks are there rather than broadcast. */
   readonly masks: readonly [step: boolean, example: boolean, input: boolean];
+  /** Whether their gradient is asked for; default false. */
+  readonly learned?: boolean;
   readonly seed: number;
 }
 
@@ -32,9 +41,10 @@ const anyCase: fc.Arbitrary<GatedCase> = fc.record({
   seed: fc.nat(),
 });
 
-type Product = (x: tf.Tensor3D, masks: tf.Tensor4D, weight: tf.Tensor2D) => tf.Tensor3D;
+type Product = (x: tf.Tensor3D, masks: tf.Tensor4D, weight: tf.Tensor2D, learned?: boolean) => tf.Tensor3D;
 
-export const fusedGatedProduct: Product = (...args) => fusedKernels().gatedProduct!(...args)!;
+export const fusedGatedProduct: Product = (x, masks, weight, learned = false) =>
+  fusedKernels().gatedProduct!(x, masks, weight, learned)!;
 
 const composed: Product = (x, masks, weight) => {
   const gates = masks.shape[2];
@@ -46,16 +56,18 @@ const composed: Product = (x, masks, weight) => {
   return tf.reshape(tf.concat(parts, 1), [x.shape[0], x.shape[1], -1]);
 };
 
-/** The product, and the gradients of Σ y·dy for x and the weight. */
-export function runGated({ steps, batch, inputs, gates, units, masks, seed }: GatedCase, times: Product): tf.Tensor[] {
+/** The product, and the gradients of Σ y·dy for x, the weight and masks that are learned. */
+export function runGated(at: GatedCase, times: Product): tf.Tensor[] {
+  const { steps, batch, inputs, gates, units, masks, learned = false, seed } = at;
   const draw = (name: string, shape: number[]) => tf.sub(createRng(seed).stream(name).uniform(shape), 0.4);
   const x = draw('x', [steps, batch, inputs]) as tf.Tensor3D;
   const weight = draw('weight', [inputs, gates * units]) as tf.Tensor2D;
   const [step, example, input] = [steps, batch, inputs].map((n, axis) => (masks[axis] ? n : 1));
   const mask = draw('masks', [step!, example!, gates, input!]) as tf.Tensor4D;
   const dy = draw('dy', [steps, batch, gates * units]);
-  const grads = tf.grads((x, w) => tf.sum(tf.mul(times(x as tf.Tensor3D, mask, w as tf.Tensor2D), dy)))([x, weight]);
-  return [times(x, mask, weight), ...grads];
+  const loss = (x: tf.Tensor, w: tf.Tensor, m: tf.Tensor = mask) =>
+    tf.sum(tf.mul(times(x as tf.Tensor3D, m as tf.Tensor4D, w as tf.Tensor2D, learned), dy));
+  return [times(x, mask, weight, learned), ...tf.grads(loss as never)([x, weight, ...(learned ? [mask] : [])])];
 }
 
 /**
@@ -63,8 +75,26 @@ export function runGated({ steps, batch, inputs, gates, units, masks, seed }: Ga
  * they run.
  *
  * @param runs random cases
+ * @param learned whether the kernel gives gradients of masks
  */
-export function testGatedProducts({ runs }: { readonly runs: number }): void {
+export function testGatedProducts({ runs, learned }: { readonly runs: number; readonly learned: boolean }): void {
+  if (learned) {
+    it('give gradients of learned masks, whatever the shapes', () =>
+      fc.assert(
+        fc.asyncProperty(anyCase, (at) => expectAgreement({ ...at, learned })),
+        { seed: 5, numRuns: runs },
+      ));
+
+    it('give gradients of learned masks beyond a tile', () =>
+      expectAgreement({
+        ...{ steps: 6, batch: 27, inputs: 133, gates: 4, units: 90, masks: [false, true, true], learned, seed: 2 },
+      }));
+  } else
+    it('leave learned masks to the composed path', () => {
+      const product = fusedKernels().gatedProduct!(tf.ones([2, 2, 3]), tf.ones([1, 1, 2, 3]), tf.ones([3, 4]), true);
+      expect(product).to.equal(undefined);
+    });
+
   it('give values and gradients of the composed product, whatever the shapes', () =>
     fc.assert(fc.asyncProperty(anyCase, expectAgreement), { seed: 4, numRuns: runs }));
 
@@ -115,8 +145,28 @@ async function expectAgreement(at: GatedCase): Promise<void> {
   tf.dispose([actual, expected] as never);
 }
 
-/** Tests that models whose masks take no gradient have the loss and gradients of the composed path, on the current backend. */
-export function testConstantMasks(): void {
+/** A scale of each gate's input that is a parameter: of all examples, after a mask by example. */
+const gateScale: Regularizer = {
+  parameters: ({ layers }) =>
+    layers.map(({ gates, inputSize }, i) => ({
+      name: `scale-${i}`,
+      shape: [gates, inputSize],
+      init: { name: 'uniform', scale: 1 },
+    })),
+  perturb: ({ model, parameters, rng, batch }) =>
+    model.layers.flatMap(({ gates, inputSize }, layer) => {
+      const drawn = rng.stream(`mask-${layer}`).uniform([1, batch, gates, inputSize]);
+      const learned = tf.reshape(parameters[`scale-${layer}`]!, [1, 1, gates, inputSize]);
+      return [drawn, learned].map((value) => ({ site: 'input', kind: 'scale', layer, value }) as const);
+    }),
+};
+
+/**
+ * Tests that models whose gates have masks have the loss and gradients of the composed path, on the current backend.
+ *
+ * @param learned whether its kernel takes masks that are learned
+ */
+export function testMasksInModels({ learned }: { readonly learned: boolean }): void {
   const [steps, batch, words] = [4, 3, 11];
   const registry = new PluginRegistry([
     ...cells,
@@ -126,26 +176,28 @@ export function testConstantMasks(): void {
     ...noisin,
     ...zoneout,
   ]);
-  const refs: Record<string, { ref: { name: string; [option: string]: unknown }; gated: number }> = {
-    'gal-dropout, untied': {
-      ref: { name: 'gal-dropout', input: 0.3, recurrent: 0.3, output: 0.3, gates: 'untied' },
-      gated: 2,
-    },
-    'gal-dropout, tied': { ref: { name: 'gal-dropout', input: 0.3, recurrent: 0.3, gates: 'tied' }, gated: 0 },
-    zoneout: { ref: { name: 'zoneout', hidden: 0.2, cell: 0.5 }, gated: 0 },
-    'dropconnect by step': { ref: { name: 'dropconnect', rate: 0.4, lifetime: 'step' }, gated: 0 },
-    'learned noise': {
-      ref: { name: 'noisin', distribution: 'gaussian', spread: 0.5, learned: true },
-      gated: 0,
-    },
-  };
-  for (const [name, { ref, gated }] of Object.entries(refs))
+  const refs: Record<string, { ref: { name: string; [option: string]: unknown }; gated: number; made?: Regularizer }> =
+    {
+      'a learned scale by gate': { ref: { name: 'gate-scale' }, gated: learned ? 2 : 0, made: gateScale },
+      'gal-dropout, untied': {
+        ref: { name: 'gal-dropout', input: 0.3, recurrent: 0.3, output: 0.3, gates: 'untied' },
+        gated: 2,
+      },
+      'gal-dropout, tied': { ref: { name: 'gal-dropout', input: 0.3, recurrent: 0.3, gates: 'tied' }, gated: 0 },
+      zoneout: { ref: { name: 'zoneout', hidden: 0.2, cell: 0.5 }, gated: 0 },
+      'dropconnect by step': { ref: { name: 'dropconnect', rate: 0.4, lifetime: 'step' }, gated: 0 },
+      'learned noise': {
+        ref: { name: 'noisin', distribution: 'gaussian', spread: 0.5, learned: true },
+        gated: 0,
+      },
+    };
+  for (const [name, { ref, gated, made }] of Object.entries(refs))
     it(`${name}: loss and gradients of the composed path`, async () => {
       const model = createSequenceModel({
         config: { ...smallModel, layers: 2, hiddenSize: 6, tied: false },
         task: wordTask(words),
         cell: registry.create('cell', 'lstm'),
-        regularizers: [{ name: ref.name, regularizer: registry.create('regularizer', ref) }],
+        regularizers: [{ name: ref.name, regularizer: made ?? registry.create('regularizer', ref) }],
       });
       const weights = model.initialize(createRng(3));
       const state = model.initialState(batch);
@@ -154,8 +206,9 @@ export function testConstantMasks(): void {
       const whole = kernels.gatedProduct!;
       let taken = 0;
       kernels.gatedProduct = (...args) => {
-        taken++;
-        return whole(...args);
+        const product = whole(...args);
+        if (product !== undefined) taken++;
+        return product;
       };
       try {
         const results = [true, false].map((fused) => {

@@ -6,14 +6,14 @@ import { noSecondDerivative, toTensor } from './tape.js';
 
 /**
  * `FusedKernels.gatedProduct` over the addon: the weight's columns of each gate are read where they lie, and the product's
- * written there. Errors: RNNX_OPTION_INVALID where a second derivative is asked for.
+ * written there. Masks that are learned are left to the composed path. Errors: RNNX_OPTION_INVALID where a second derivative is asked for.
  */
 export function createGatedProduct(addon: GatedAddon, store: Memory): NonNullable<FusedKernels['gatedProduct']> {
-  return (x, masks, weight) => {
+  return (x, masks, weight, learned) => {
     const [steps, batch, inputs] = x.shape;
     const [maskSteps, maskBatch, gates, maskInputs] = masks.shape;
     const columns = weight.shape[1];
-    if (x.dtype !== 'float32' || columns % gates !== 0) return undefined;
+    if (learned || x.dtype !== 'float32' || columns % gates !== 0) return undefined;
     const shape = Int32Array.of(maskSteps, maskBatch, maskInputs);
     const geometry = [steps, batch, inputs, gates, columns / gates, shape] as const;
     const multiply = (): tf.Tensor => {

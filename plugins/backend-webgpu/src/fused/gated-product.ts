@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Commands } from '../commands.js';
 import type { Buffers, Pipelines } from '../pipelines.js';
 import { type GatedKind, gatedFields, gatedProgram, gatedTile } from '../wgsl/gated.js';
+import { sumTo } from './stepped-matrix.js';
 import { noSecondDerivative } from './tape.js';
 
 interface Device {
@@ -14,6 +15,7 @@ type Fields = Readonly<Record<(typeof gatedFields)[number], number>>;
 
 /**
  * `FusedKernels.gatedProduct`: one kernel forward, two backward; masks, and the columns of each gate, are read where they lie.
+ * Masks that are learned take one more, and sums over what they are broadcast along.
  *
  * Products that need more memory than one binding may have are left to the composed path. Errors: RNNX_OPTION_INVALID where
  * a second derivative is asked for.
@@ -24,12 +26,14 @@ export function createGatedProduct(
 ): NonNullable<FusedKernels['gatedProduct']> {
   const device = { commands, pipelines };
   return (...given) => {
-    const [x, masks, weight] = given.map((each) => commands.asFloats<tf.Tensor>(each)) as typeof given;
+    const [x, masks, weight] = given.slice(0, 3).map((each) => commands.asFloats(each as tf.Tensor)) as typeof given;
+    const learned = given[3];
     const [steps, batch, inputs] = x.shape;
     const gates = masks.shape[2];
     const width = weight.shape[1];
     const examples = steps * batch;
-    const largest = Math.max(examples * Math.max(inputs, width), masks.size, weight.size);
+    const unreduced = learned ? gates * inputs : 0;
+    const largest = Math.max(examples * Math.max(inputs, width, unreduced), masks.size, weight.size);
     if (largest > commands.mostNumbers || width % gates !== 0 || !fits(commands, Math.max(examples, inputs)))
       return undefined;
     const [units, strides] = [width / gates, maskStrides(masks.shape)];
@@ -51,13 +55,19 @@ export function createGatedProduct(
         const ofOperand = { ...shared, rows: examples, columns: inputs, inner: units };
         const ofWeight = { ...shared, rows: inputs, columns: units, inner: examples };
         const [d, mask] = [buffer(dy), buffer(m)];
-        return [
+        const gradients = [
           run(device, 'operand', x.shape, ofOperand, { dy: d, masks: mask, weight: buffer(w) }),
           run(device, 'weight', weight.shape, ofWeight, { x: buffer(from), masks: mask, dy: d }),
         ];
+        if (!learned) return gradients;
+        const all = [steps, batch, gates, inputs] as const;
+        const ofEach = run(device, 'masks', all, ofOperand, { dy: d, weight: buffer(w), x: buffer(from) });
+        const ofMasks = sumTo(masks.shape, ofEach);
+        if (ofMasks !== ofEach) ofEach.dispose();
+        return [...gradients, ofMasks];
       };
       return { value: multiply(), gradFunc: gradFunc as never };
-    })(x, weight) as tf.Tensor3D;
+    })(x, weight, ...(learned ? [masks] : [])) as tf.Tensor3D;
   };
 }
 

@@ -3,8 +3,8 @@ import type { Binding, Program } from '../pipelines.js';
 /** Rows and columns that a workgroup makes of its result. */
 export const gatedTile = 64;
 
-/** y[:, gate g] = (x ⊙ m_g) · W[:, gate g], and from dy like y the gradients of x and of W. */
-export type GatedKind = 'product' | 'operand' | 'weight';
+/** y[:, gate g] = (x ⊙ m_g) · W[:, gate g], and from dy like y the gradients of x, of W, and of m before it was broadcast. */
+export type GatedKind = 'product' | 'operand' | 'weight' | 'masks';
 
 /** How matrices lie. Rows are those of the result, columns one gate's. */
 export const gatedFields = [
@@ -37,6 +37,12 @@ interface Text {
 }
 
 const byGate = 'row * at.width + g * at.columns + c';
+const againstWeight = {
+  left: 'dy[row * at.width + g * at.inner + k]',
+  right: 'weight[c * at.width + g * at.inner + k]',
+  leftInner: true,
+  rightInner: true,
+};
 const texts: Readonly<Record<GatedKind, Text>> = {
   product: {
     left: 'x[row * at.inner + k]',
@@ -45,13 +51,8 @@ const texts: Readonly<Record<GatedKind, Text>> = {
     rightInner: false,
     result: byGate,
   },
-  operand: {
-    left: 'dy[row * at.width + g * at.inner + k]',
-    right: 'weight[c * at.width + g * at.inner + k]',
-    leftInner: true,
-    rightInner: true,
-    result: 'row * at.columns + c',
-  },
+  operand: { ...againstWeight, result: 'row * at.columns + c' },
+  masks: { ...againstWeight, result: '(row * at.gates + g) * at.columns + c' },
   weight: {
     left: 'x[g * at.x_gate + k * at.rows + row]',
     right: 'dy[k * at.dy_width + g * at.columns + c]',
@@ -61,10 +62,11 @@ const texts: Readonly<Record<GatedKind, Text>> = {
   },
 };
 
-/** An operand with its mask. */
+/** An operand with its mask, where that depends on what is summed over. */
 const masked: Readonly<Record<GatedKind, (value: string) => string>> = {
   product: (value) => `${value} * masks[start + g * at.mask_gate + k * at.mask_input]`,
-  operand: (value) => value, // at the end of a gate, as it does not depend on what is summed over
+  operand: (value) => value, // at the end of a gate
+  masks: (value) => value,
   weight: (value) => `${value} * masks[start + g * at.mask_gate + row * at.mask_input]`,
 };
 
@@ -72,12 +74,17 @@ const masked: Readonly<Record<GatedKind, (value: string) => string>> = {
  * 256 threads make 64 x 64 elements, 4 x 4 each, from 16 values of the inner dimension at a time; masks are multiplied while
  * these are loaded. Gates are workgroups of their own, but add up in the gradient of x.
  *
- * @param hasMasks false: the operand of each gate is there as it is multiplied, gradient of W only
+ * @param hasMasks false: the operand of each gate is there as it is multiplied (gradient of W), or none is needed (of masks)
  */
 export function gatedProgram(kind: GatedKind, hasMasks: boolean): Program {
   const { left, right, leftInner, rightInner, result } = texts[kind];
   const read = (name: string): Binding => ({ name, access: 'read' });
-  const operands = { product: ['x', 'weight'], operand: ['dy', 'weight'], weight: ['x', 'dy'] }[kind];
+  const operands = {
+    product: ['x', 'weight'],
+    operand: ['dy', 'weight'],
+    weight: ['x', 'dy'],
+    masks: ['dy', 'weight', 'x'],
+  }[kind];
   const adds = kind === 'operand';
   const place = (inner: boolean) => (inner ? ['thread % 16u', 'thread / 16u'] : ['thread / 16u', 'thread % 16u']);
   const [leftK, leftRows] = place(leftInner);
@@ -142,7 +149,7 @@ ${adds ? '      let start = mask_start(row) + g * at.mask_gate;' : ''}
       for (var i = 0u; i < 4u; i++) {
         let c = column0 + 4u * columns + i;
         if (c >= at.columns) { break; }
-        ${adds ? 'totals[r][i] += sums[r][i] * masks[start + c * at.mask_input];' : `y[${result}] = sums[r][i];`}
+        ${adds ? 'totals[r][i] += sums[r][i] * masks[start + c * at.mask_input];' : `y[${result}] = sums[r][i]${kind === 'masks' ? ' * x[row * at.columns + c]' : ''};`}
       }
     }
   }

@@ -1,13 +1,13 @@
 import { findAddon } from '@rnnx/backend-native';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { fusedGatedProduct, runGated, testConstantMasks, testGatedProducts } from '../../support/gated-suite.js';
+import { fusedGatedProduct, runGated, testGatedProducts, testMasksInModels } from '../../support/gated-suite.js';
 import { onNative } from '../../support/native.js';
 
 describe('products with a mask for each gate', () => {
   onNative();
 
-  testGatedProducts({ runs: 150 });
+  testGatedProducts({ runs: 150, learned: false });
 
   it('give the same bits on one thread and on several', () => {
     const found = findAddon();
@@ -32,8 +32,8 @@ describe('products with a mask for each gate', () => {
   });
 });
 
-describe('masks that nobody learns', () => {
+describe('masks by gate in models', () => {
   onNative();
 
-  testConstantMasks();
+  testMasksInModels({ learned: false });
 });
