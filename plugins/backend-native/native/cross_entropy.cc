@@ -173,7 +173,7 @@ void cross_entropy_gradient(const OutputLayer& layer, const int32_t* labels, con
     if (to.hidden) pack_rows(packed, row, row + columns, layer.weight + column * H, H);
   };
   // Few tiles of rows a piece: their part of the logits stays in the second cache with a group of the weight's panels.
-  constexpr int64_t few = 4;
+  constexpr int64_t few = 2;
   const int64_t tiles = row_tiles(N), input_groups = parts(panel_count(H), exponential_panels);
   const auto add_rows = [&](int64_t piece, const float* logits, const PackedB& packed, bool accumulate) {
     const int64_t chunk = piece / input_groups, group = piece % input_groups;
@@ -187,12 +187,16 @@ void cross_entropy_gradient(const OutputLayer& layer, const int32_t* labels, con
     const int64_t first = tile * tile_panels, count = std::max<int64_t>(0, std::min(tile_panels, shape.panels - first));
     const int64_t now = tile % 2, before = 1 - now;
     weight[now].K = std::max<int64_t>(0, std::min(count * width, V - first * width));
-    parallel_for(count + (tile > 0 ? pieces : 0), grain(shape.panel() * H), [&](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; piece++)
-        if (piece < count)
-          make_panel(first + piece, scaled[now] + piece * shape.panel(), &weight[now], piece * width);
+    // The larger pieces first: threads wait for the last one.
+    const int64_t larger = tile > 0 ? pieces : 0;
+    parallel_for(larger + count, grain(shape.panel() * H), [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; piece++) {
+        const int64_t panel = piece - larger;
+        if (panel < 0)
+          add_rows(piece, scaled[before], weight[before], tile > 1);
         else
-          add_rows(piece - count, scaled[before], weight[before], tile > 1);
+          make_panel(first + panel, scaled[now] + panel * shape.panel(), &weight[now], panel * width);
+      }
     });
   }
 }
