@@ -32,6 +32,8 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++) __builtin_prefetch(c + r * ldc + v * width, 1);
   int64_t left = Across && k > panel ? panel : k;
+  // The tile below in packed A comes nearer while a group of panels uses this one. In panels another thread may write there.
+  const int64_t ahead = stride == R ? k * stride : 0;
   for (int64_t step = 0; step < k; step++) {
     vf row[V];
     __builtin_prefetch(b + 16 * panel);
@@ -44,8 +46,7 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
     }
-    // The tile of A below this one: while a group of panels uses this, it comes nearer.
-    if (!Across) __builtin_prefetch(a + k * stride, 0, 2);
+    if (!Across) __builtin_prefetch(a + ahead, 0, 2);
     a += Across ? 1 : stride;
     b += panel;
     if (Across && --left == 0) {
