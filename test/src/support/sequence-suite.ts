@@ -91,18 +91,15 @@ async function read(tensor: tf.Tensor): Promise<number[]> {
  *
  * @param runs random cases for each cell
  * @param tolerance largest difference, as `difference` counts it
- * @param piled the same where every site has its perturbations twice
  * @param takes which perturbations the kernels take; default: all
  */
 export function testSequences({
   runs,
   tolerance,
-  piled = tolerance,
   takes = () => true,
 }: {
   readonly runs: number;
   readonly tolerance: number;
-  readonly piled?: number;
   readonly takes?: Takes;
 }): void {
   const all = (cell: FusedCellName, gated = false) => everywhere(cell, gated).filter(takes);
@@ -116,7 +113,7 @@ export function testSequences({
     it(`${cell}: several perturbations at every site act in their order`, () =>
       expectAgreement(
         { cell, steps: 4, batch: 3, units: 17, perturbations: [...all(cell), ...all(cell, true)], seed: 9 },
-        piled,
+        tolerance,
       ));
 
     it(`${cell}: sizes beyond a tile and a thread's share`, () =>

@@ -225,8 +225,16 @@ ${
 }`;
 }
 
-/** The nonlinearities. tanh of large arguments is kept from overflowing in drivers that build it from exponentials. */
+/**
+ * The nonlinearities. Some drivers' tanh is 1.5e-7 off where it nears 1, and 1 - y² then by twice that: here it is a polynomial near 0
+ * (coefficients: Moshier, Cephes, tanhf) and elsewhere taken from 1, right to the last digit but one and without overflow.
+ */
 export const activationsText = `
 fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }
-fn tangent(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 20.0); }
+fn tangent(x: f32) -> f32 {
+  let z = x * x;
+  let series = (((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z - 3.33332819422e-1;
+  let e = exp(-2.0 * abs(x));
+  return select(sign(x) * (1.0 - 2.0 * e / (1.0 + e)), x + x * z * series, abs(x) < 0.625);
+}
 `;
