@@ -8,10 +8,10 @@
 
 namespace rnnx {
 
-/// C = op(A)[M,K] · B[K,N], or C += with `accumulate`, as in gemm.h; with `bias` [N]
-/// (then transA is false and `accumulate` true) each row of C begins as that. False, and nothing done, where A is small or has more
-/// numbers than pay, or B has one that is not finite. `block_steps` is gemm's: steps of k that are added up before they go
-/// to C, in blocks that differ by one at most, larger first. Runs on all threads.
+/// C = op(A)[M,K] · B[K,N], or C += with `accumulate`, as in gemm.h; with `bias` [N] (then transA is false and `accumulate`
+/// true) each row of C begins as that. False, and nothing done, where A is small or has more numbers than pay, or B has one
+/// that is not finite. `block_steps` is gemm's: steps of k that are added up before they go to C, in blocks that differ by
+/// one at most, larger first. Runs on all threads.
 bool gemm_sparse(bool transA, int64_t M, int64_t N, int64_t K, int64_t block_steps, const float* A, int64_t lda,
                  const float* B, int64_t ldb, const float* bias, float* C, int64_t ldc, bool accumulate);
 
