@@ -22,15 +22,20 @@ import { createBackend, type StartedBackend } from './tfjs-backend.js';
 
 export interface WebGpuOptions extends AdapterChoice {
   /** Large matrix products; f32: see `quickerProducts`. */
-  readonly matmul: 'f32' | 'tiles' | 'subgroups' | 'f16';
+  readonly matmul: 'f32' | 'tiles' | 'subgroups' | 'f16' | 'f16-sums';
 }
 
 const name = 'webgpu';
 
 type MatMul = WebGpuOptions['matmul'];
-const featuresFor: Readonly<Partial<Record<MatMul, GPUFeatureName>>> = { f16: 'shader-f16', subgroups: 'subgroups' };
+const featuresFor: Readonly<Partial<Record<MatMul, GPUFeatureName>>> = {
+  f16: 'shader-f16',
+  'f16-sums': 'shader-f16',
+  subgroups: 'subgroups',
+};
 const productNames: Readonly<Partial<Record<MatMul, string>>> = {
   f16: ', matrix products of f16',
+  'f16-sums': ', matrix products of f16, also their sums of eight',
   subgroups: ', matrix products by subgroups',
   tiles: ', matrix products in tiles',
 };
@@ -156,8 +161,8 @@ export const webgpu = definePlugin<'backend', WebGpuOptions>({
       },
       matmul: {
         description:
-          'How large matrix products are computed: f32 is the quicker of tiles and subgroups, measured when the backend starts, where both give the same bits, else tiles; f16 is less exact, some 3 digits, for GPUs that are quicker at it',
-        enum: ['f32', 'tiles', 'subgroups', 'f16'],
+          'How large matrix products are computed: f32 is the quicker of tiles and subgroups, measured when the backend starts, where both give the same bits, else tiles; f16 rounds operands to half precision and adds up in single, which is right to some 3 digits; f16-sums adds up eight products in half precision before, which has twice the error and is for GPUs that are quicker at it',
+        enum: ['f32', 'tiles', 'subgroups', 'f16', 'f16-sums'],
         default: 'f32',
       },
     },

@@ -22,7 +22,7 @@ for (const plugin of nativeBackends)
 
 backendContract(webgpu, {
   valid: [{ options: {} }],
-  variations: { adapter: ['no adapter of that name', 99], powerPreference: ['low-power'], matmul: ['f16'] },
+  variations: { adapter: ['no adapter of that name', 99], powerPreference: ['low-power'], matmul: ['f16', 'f16-sums'] },
   invalid: [
     { options: { adapter: -1 }, code: 'RNNX_CONFIG_INVALID' },
     { options: { adapter: '' }, code: 'RNNX_CONFIG_INVALID' },

@@ -57,7 +57,8 @@ function product(
   const buffers = { a: commands.bufferOf(a), b: commands.bufferOf(b) };
   const layout: ProductLayout = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const kind = products[layout];
-  const largest = kind === 'f16' ? largestOf(commands, pipelines, buffers, rows * depth, depth * columns) : undefined;
+  const half = kind === 'f16' || kind === 'f16-sums';
+  const largest = half ? largestOf(commands, pipelines, buffers, rows * depth, depth * columns) : undefined;
   const kernel = productKernel(pipelines, kind, layout, opened.info);
   const made = commands.make([rows, columns]);
   commands.run(pipelines, kernel, [rows, columns, depth], [across, down], { ...buffers, largest, c: made.buffer });

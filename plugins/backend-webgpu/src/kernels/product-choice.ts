@@ -5,7 +5,7 @@ import { productProgram, productTile } from '../wgsl/matmul.js';
 import { subgroupProductProgram } from '../wgsl/subgroup-matmul.js';
 
 /** What a large product is computed by. The first two give the same bits. */
-export type ProductKind = 'tiles' | 'subgroups' | 'f16';
+export type ProductKind = 'tiles' | 'subgroups' | 'f16' | 'f16-sums';
 
 /** Which operands are transposed, left then right. */
 export const productLayouts = ['NN', 'NT', 'TN', 'TT'] as const;
@@ -23,7 +23,7 @@ export function productKernel(
   return pipelines.get(`product ${layout}${kind === 'tiles' ? '' : ` ${kind}`}`, () =>
     kind === 'subgroups'
       ? subgroupProductProgram(transposeA, transposeB, { least, most })
-      : productProgram(transposeA, transposeB, kind === 'f16' ? 'f16' : 'f32'),
+      : productProgram(transposeA, transposeB, kind === 'tiles' ? 'f32' : kind),
   );
 }
 

@@ -3,8 +3,13 @@ import type { Program } from '../pipelines.js';
 /** Rows and columns of the result that a workgroup makes. */
 export const productTile = 128;
 
-/** What operands are rounded to before they are multiplied. */
-export type ProductPrecision = 'f32' | 'f16';
+/**
+ * f16: operands are rounded to half precision, multiplied and added up in single precision. f16-sums: eight products are added
+ * up in half precision, and such sums in single.
+ */
+export type ProductPrecision = 'f32' | 'f16' | 'f16-sums';
+/** Of the operands. */
+type Operand = 'f32' | 'f16';
 
 /**
  * C = A B, with A `[rows, inner]` or, transposed, `[inner, rows]`, and B `[inner, columns]` or `[columns, inner]`.
@@ -13,13 +18,18 @@ export type ProductPrecision = 'f32' | 'f16';
  * neighbouring threads read neighbouring words. Eight values of the inner dimension lie in the workgroup's memory while the
  * next eight are fetched.
  *
- * f16: operands are brought to below 2^6 by a power of two of each matrix (see `largestProgram`), multiplied and added up over
- * the eight values in half precision, and from there on in single precision. Eight products stay below 2^15.
+ * With operands of half precision, both are first brought to below 2^6 by a power of two of each matrix (see `largestProgram`):
+ * eight products then stay below 2^15.
  */
 export function productProgram(transposeA: boolean, transposeB: boolean, precision: ProductPrecision): Program {
-  const half = precision === 'f16';
-  const vector = `vec4<${precision}>`;
-  const parts = half ? 'parts' : 'sums';
+  const operand: Operand = precision === 'f32' ? 'f32' : 'f16';
+  const half = operand === 'f16';
+  const partial = precision === 'f16-sums';
+  const parts = partial ? 'parts' : 'sums';
+  /** As it is multiplied: products of two halves are exact in single precision. */
+  const factor = (value: string) => (half && !partial ? `f32(${value})` : value);
+  const right = (from: number) =>
+    `vec4<${partial ? 'f16' : 'f32'}>(${[0, 1, 2, 3].map((j) => factor(`tile_b[q + ${from + j}u]`)).join(', ')})`;
   return {
     enable: half ? ['f16'] : [],
     bindings: [
@@ -30,11 +40,11 @@ export function productProgram(transposeA: boolean, transposeB: boolean, precisi
     ],
     constants: ['rows', 'columns', 'inner'].map((name) => [name, 'u32']),
     body: `
-var<workgroup> tile_a: array<${precision}, ${8 * tileStride}>;
-var<workgroup> tile_b: array<${precision}, ${8 * tileStride}>;
+var<workgroup> tile_a: array<${operand}, ${8 * tileStride}>;
+var<workgroup> tile_b: array<${operand}, ${8 * tileStride}>;
 ${half ? exponentText : ''}
-${fetchText('a', 'rows', !transposeA, precision)}
-${fetchText('b', 'columns', transposeB, precision)}
+${fetchText('a', 'rows', !transposeA, operand)}
+${fetchText('b', 'columns', transposeB, operand)}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -52,20 +62,20 @@ ${half ? '  let scale_a = power(-exponent_of(0u));\n  let scale_b = power(-expon
     workgroupBarrier();
     next_a = fetch_a(thread, row0, k0 + 8u);
     next_b = fetch_b(thread, column0, k0 + 8u);
-${half ? `    var parts = array<${vector}, 16>();` : ''}
+${partial ? '    var parts = array<vec4<f16>, 16>();' : ''}
     for (var k = 0u; k < 8u; k++) {
       let p = k * ${tileStride}u + y;
       let q = k * ${tileStride}u + x;
-      let b0 = ${vector}(tile_b[q], tile_b[q + 1u], tile_b[q + 2u], tile_b[q + 3u]);
-      let b1 = ${vector}(tile_b[q + 64u], tile_b[q + 65u], tile_b[q + 66u], tile_b[q + 67u]);
+      let b0 = ${right(0)};
+      let b1 = ${right(64)};
 ${[0, 1, 2, 3, 64, 65, 66, 67]
   .map(
     (offset, i) =>
-      `      { let v = tile_a[p + ${offset}u]; ${parts}[${2 * i}] += v * b0; ${parts}[${2 * i + 1}] += v * b1; }`,
+      `      { let v = ${factor(`tile_a[p + ${offset}u]`)}; ${parts}[${2 * i}] += v * b0; ${parts}[${2 * i + 1}] += v * b1; }`,
   )
   .join('\n')}
     }
-${half ? Array.from({ length: 16 }, (_, i) => `    sums[${i}] += vec4f(parts[${i}]);`).join('\n') : ''}
+${partial ? Array.from({ length: 16 }, (_, i) => `    sums[${i}] += vec4f(parts[${i}]);`).join('\n') : ''}
     workgroupBarrier();
   }
   for (var i = 0u; i < 8u; i++) {
@@ -133,7 +143,7 @@ export const tileStride = 132;
  *
  * @param innerLast whether the inner dimension is the one whose neighbours lie side by side
  */
-export function fetchText(name: string, outer: string, innerLast: boolean, precision: ProductPrecision): string {
+export function fetchText(name: string, outer: string, innerLast: boolean, operand: Operand): string {
   const four = fourText(name, outer, innerLast);
   if (innerLast)
     return `${four}
@@ -141,7 +151,7 @@ fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
   return four_${name}(start + thread / 2u, k0 + 4u * (thread % 2u));
 }
 
-fn keep_${name}(thread: u32, part: vec4<${precision}>) {
+fn keep_${name}(thread: u32, part: vec4<${operand}>) {
   let p = 4u * (thread % 2u) * ${tileStride}u + thread / 2u;
   for (var i = 0u; i < 4u; i++) { tile_${name}[p + i * ${tileStride}u] = part[i]; }
 }`;
@@ -150,7 +160,7 @@ fn fetch_${name}(thread: u32, start: u32, k0: u32) -> vec4f {
   return four_${name}(start + 4u * (thread % 32u), k0 + thread / 32u);
 }
 
-fn keep_${name}(thread: u32, part: vec4<${precision}>) {
+fn keep_${name}(thread: u32, part: vec4<${operand}>) {
   let p = thread / 32u * ${tileStride}u + 4u * (thread % 32u);
   for (var i = 0u; i < 4u; i++) { tile_${name}[p + i] = part[i]; }
 }`;

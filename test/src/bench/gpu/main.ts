@@ -14,7 +14,7 @@ import { deviceTime } from './device-time.js';
 const usage = `run.sh [--sizes 650,1500] [--seconds S] [--adapter NAME] [--matmul KIND] [--python PROGRAM] [--tiny]
   --seconds  of each measurement, of which there are three rounds; default 5
   --adapter  which GPU, by a part of its name
-  --matmul   what models multiply large matrices by: f32 (default: the quicker of the next two), tiles, subgroups, or f16
+  --matmul   what models multiply large matrices by: f32 (default: the quicker of the next two), tiles, subgroups, f16, or f16-sums
   --python   with PyTorch; default python3; "none" leaves PyTorch out
   --tiny     a model of a few units, to see that everything runs`;
 
@@ -111,12 +111,12 @@ async function products(backendOf: (matmul: string) => Backend, seconds: number)
     const wrong = await productError();
     const speeds: string[] = [];
     for (const layout of layouts) speeds.push((await productSpeed(layout, rank, seconds)).toFixed(2));
-    const right = wrong < (name === 'f16' ? halfTolerance : tolerance);
+    const right = wrong < (name.startsWith('f16') ? halfTolerance : tolerance);
     console.log(
       `  ${name}: ${speeds.join(', ')}${rank === 2 ? `; ${wrong.toExponential(1)}${right ? '' : ' TOO MUCH'}` : ''}`,
     );
   };
-  for (const matmul of ['tiles', 'subgroups', 'f16']) {
+  for (const matmul of ['tiles', 'subgroups', 'f16', 'f16-sums']) {
     const backend = backendOf(matmul);
     const status = await backend.probe();
     if (!status.available) {
@@ -208,7 +208,7 @@ async function run(): Promise<void> {
     );
   }
   const wrong = await productError();
-  const good = wrong < (matmul === 'f16' ? halfTolerance : tolerance);
+  const good = wrong < (matmul.startsWith('f16') ? halfTolerance : tolerance);
   agrees &&= good;
   console.log(`  a large product, of itself: ${wrong.toExponential(1)}${good ? '' : ' TOO MUCH'}`);
   if (!agrees) throw new Error('too large a difference: the speed of wrong results means nothing');

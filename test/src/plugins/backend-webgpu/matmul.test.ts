@@ -73,109 +73,156 @@ describe('large matrix products of f16 in WGSL', function () {
   this.timeout(300_000);
   onWebGpu();
   before(async function () {
-    const status = await createWebGpu({ matmul: 'f16' }).probe();
-    if (!status.available) {
-      console.warn(`      skipped: ${status.reason}`);
-      this.skip();
-    }
-    await createWebGpu({ matmul: 'f16' }).activate();
+    if (!(await createWebGpu({ matmul: 'f16' }).probe()).available) this.skip();
   });
-
-  /** Root mean square of the error, as a share of that of the product. */
-  async function error(
-    a: Float32Array,
-    b: Float32Array,
-    size: readonly [number, number, number],
-    ta: boolean,
-    tb: boolean,
-  ) {
-    const [m, k, n] = size;
-    const { names, result } = kernelsOf(() =>
-      tf.matMul(tf.tensor2d(a, ta ? [k, m] : [m, k]), tf.tensor2d(b, tb ? [n, k] : [k, n]), ta, tb),
-    );
-    expect(names, 'kernels').to.deep.equal(['largest', `product ${ta ? 'T' : 'N'}${tb ? 'T' : 'N'} f16`]);
-    const expected = reference(a, b, size, ta, tb);
-    let [wrong, right] = [0, 0];
-    for (const [i, value] of (await result.data()).entries()) {
-      wrong += (value - expected[i]!) ** 2;
-      right += expected[i]! ** 2;
-    }
-    return Math.sqrt(wrong / right);
-  }
-
-  const normals = (name: string, count: number, scale = 1) =>
-    createRng(3)
-      .stream(name)
-      .normals(count)
-      .map((x) => x * scale);
 
   for (const [ta, tb] of [
     [false, false],
-    [true, false],
-    [false, true],
     [true, true],
   ] as const)
-    it(`are right to 3 digits${ta ? ', left side transposed' : ''}${tb ? ', right side transposed' : ''}`, async () => {
-      const size = [700, 200, 701] as const;
-      const found = await error(normals('a', 700 * 200), normals('b', 200 * 701), size, ta, tb);
-      expect(found).to.be.within(1e-4, 7e-4); // less would mean that nothing was rounded to f16
+    it(`have the bits of single precision for operands that half precision holds${ta ? ', both sides transposed' : ''}`, async () => {
+      const [m, k, n] = [700, 203, 701];
+      const held = (name: string, count: number) => {
+        const rng = createRng(5).stream(name); // 11 bits, at exponents that half precision has however it is scaled
+        return rng.uniforms(count).map((x) => (Math.floor(4096 * x) - 2048) / 64);
+      };
+      const [a, b] = [held('a', m * k), held('b', k * n)];
+      const bits = async (matmul: string) => {
+        await createWebGpu({ matmul }).activate();
+        const { names, result } = kernelsOf(() =>
+          tf.matMul(tf.tensor2d(a, ta ? [k, m] : [m, k]), tf.tensor2d(b, tb ? [n, k] : [k, n]), ta, tb),
+        );
+        return { kernel: names.at(-1), bits: new Uint32Array((await result.data()).slice().buffer) };
+      };
+      const [single, half, sums] = [await bits('tiles'), await bits('f16'), await bits('f16-sums')];
+      expect(half.kernel).to.include(' f16');
+      expect(half.bits).to.deep.equal(single.bits);
+      expect(sums.bits, 'sums of half precision').to.not.deep.equal(single.bits);
+    });
+});
+
+/** Whose operands are rounded to half precision, with the error (root mean square, of the product) that comes of it. */
+const halves = [
+  ['f16', 'added up in single precision', [1e-4, 3.5e-4]],
+  ['f16-sums', 'added up by eights in half precision', [4e-4, 7e-4]],
+] as const;
+
+for (const [matmul, how, [least, most]] of halves)
+  describe(`large matrix products of f16 in WGSL, ${how}`, function () {
+    this.timeout(300_000);
+    onWebGpu();
+    before(async function () {
+      const status = await createWebGpu({ matmul }).probe();
+      if (!status.available) {
+        console.warn(`      skipped: ${status.reason}`);
+        this.skip();
+      }
+      await createWebGpu({ matmul }).activate();
     });
 
-  it('are as right for gradients far below what f16 can hold, and numbers far above', async () => {
-    const size = [640, 64, 896] as const;
-    for (const [left, right] of [
-      [1e-12, 1],
-      [1e-20, 1e15],
-      [1e9, 1e-3],
-    ] as const)
-      expect(await error(normals('a', 640 * 64, left), normals('b', 64 * 896, right), size, false, true)).to.be.below(
-        7e-4,
+    /** Root mean square of the error, as a share of that of the product. */
+    async function error(
+      a: Float32Array,
+      b: Float32Array,
+      size: readonly [number, number, number],
+      ta: boolean,
+      tb: boolean,
+    ) {
+      const [m, k, n] = size;
+      const { names, result } = kernelsOf(() =>
+        tf.matMul(tf.tensor2d(a, ta ? [k, m] : [m, k]), tf.tensor2d(b, tb ? [n, k] : [k, n]), ta, tb),
       );
-  });
-
-  it('take zeros, and pass on what is not a number', async () => {
-    const zeros = await tf.matMul(tf.zeros([640, 9]), tf.ones([9, 896])).data();
-    expect(zeros.every((x) => x === 0)).to.equal(true);
-    const odd = tf.tensor2d([Number.NaN, ...new Array(640 * 9 - 1).fill(1)], [640, 9]);
-    expect((await tf.matMul(odd, tf.ones([9, 896])).data())[5]).to.be.NaN;
-  });
-
-  it('train a model to nearly the loss of f32', async () => {
-    const spec: Spec = {
-      task: 'language',
-      cell: 'lstm',
-      layers: 1,
-      hidden: 24,
-      steps: 20,
-      batch: 20,
-      inputs: 2000,
-      outputs: 2000,
-      variant: 'plain',
-    };
-    const losses = async (matmul: string) => {
-      await createWebGpu({ matmul }).activate();
-      const model = createModel(spec);
-      const [data, optimizer] = [minibatch(spec), createOptimizer({ name: 'sgd', learningRate: 3 })];
-      let weights: Weights = model.initialize(createRng(1));
-      const found: number[] = [];
-      for (let step = 1; step <= 12; step++) {
-        const rng = createRng(2).stream(`${step}`);
-        const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng } as const;
-        const state = model.initialState(spec.batch);
-        const result = model.lossAndGradients(weights, data, state, 1 / spec.batch, pass);
-        const context = { learningRate: 3, step };
-        const updated = await updateWeights({ optimizer, weights, slots: {}, result, clipNorm: 5, context, where: '' });
-        weights = updated.weights;
-        found.push(updated.nll);
+      expect(names, 'kernels').to.deep.equal(['largest', `product ${ta ? 'T' : 'N'}${tb ? 'T' : 'N'} ${matmul}`]);
+      const expected = reference(a, b, size, ta, tb);
+      let [wrong, right] = [0, 0];
+      for (const [i, value] of (await result.data()).entries()) {
+        wrong += (value - expected[i]!) ** 2;
+        right += expected[i]! ** 2;
       }
-      return found;
-    };
-    const [half, single] = [await losses('f16'), await losses('f32')];
-    expect(single.at(-1)).to.be.below(single[0]! * 0.9); // it learns
-    const apart = half.map((loss, i) => Math.abs(loss / single[i]! - 1));
-    expect(Math.max(...apart)).to.be.within(1e-9, 2e-4);
+      return Math.sqrt(wrong / right);
+    }
+
+    const normals = (name: string, count: number, scale = 1) =>
+      createRng(3)
+        .stream(name)
+        .normals(count)
+        .map((x) => x * scale);
+
+    for (const [ta, tb] of [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const)
+      it(`are right to 3 digits${ta ? ', left side transposed' : ''}${tb ? ', right side transposed' : ''}`, async () => {
+        const size = [700, 200, 701] as const;
+        const found = await error(normals('a', 700 * 200), normals('b', 200 * 701), size, ta, tb);
+        expect(found).to.be.within(least, most); // less would mean that nothing was rounded
+      });
+
+    it('are as right for gradients far below what f16 can hold, and numbers far above', async () => {
+      const size = [640, 64, 896] as const;
+      for (const [left, right] of [
+        [1e-12, 1],
+        [1e-20, 1e15],
+        [1e9, 1e-3],
+      ] as const)
+        expect(await error(normals('a', 640 * 64, left), normals('b', 64 * 896, right), size, false, true)).to.be.below(
+          most,
+        );
+    });
+
+    it('take zeros, and pass on what is not a number', async () => {
+      const zeros = await tf.matMul(tf.zeros([640, 9]), tf.ones([9, 896])).data();
+      expect(zeros.every((x) => x === 0)).to.equal(true);
+      const odd = tf.tensor2d([Number.NaN, ...new Array(640 * 9 - 1).fill(1)], [640, 9]);
+      expect((await tf.matMul(odd, tf.ones([9, 896])).data())[5]).to.be.NaN;
+    });
+
+    it('train a model to nearly the loss of f32', async () => {
+      const spec: Spec = {
+        task: 'language',
+        cell: 'lstm',
+        layers: 1,
+        hidden: 24,
+        steps: 20,
+        batch: 20,
+        inputs: 2000,
+        outputs: 2000,
+        variant: 'plain',
+      };
+      const losses = async (matmul: string) => {
+        await createWebGpu({ matmul }).activate();
+        const model = createModel(spec);
+        const [data, optimizer] = [minibatch(spec), createOptimizer({ name: 'sgd', learningRate: 3 })];
+        let weights: Weights = model.initialize(createRng(1));
+        const found: number[] = [];
+        for (let step = 1; step <= 12; step++) {
+          const rng = createRng(2).stream(`${step}`);
+          const pass = { phase: 'train', copies: 1, average: 'log-probabilities', rng } as const;
+          const state = model.initialState(spec.batch);
+          const result = model.lossAndGradients(weights, data, state, 1 / spec.batch, pass);
+          const context = { learningRate: 3, step };
+          const updated = await updateWeights({
+            optimizer,
+            weights,
+            slots: {},
+            result,
+            clipNorm: 5,
+            context,
+            where: '',
+          });
+          weights = updated.weights;
+          found.push(updated.nll);
+        }
+        return found;
+      };
+      const [half, single] = [await losses(matmul), await losses('f32')];
+      expect(single.at(-1)).to.be.below(single[0]! * 0.9); // it learns
+      const apart = half.map((loss, i) => Math.abs(loss / single[i]! - 1));
+      expect(Math.max(...apart)).to.be.within(1e-9, 2e-4);
+    });
   });
-});
 
 type Adapter = Readonly<Record<'info' | 'limits' | 'features', object>>;
 interface Adapters {
@@ -196,6 +243,7 @@ describe('the option matmul of webgpu', () => {
     try {
       for (const [matmul, feature] of [
         ['f16', 'shader-f16'],
+        ['f16-sums', 'shader-f16'],
         ['subgroups', 'subgroups'],
       ] as const) {
         const wanting = createWebGpu({ matmul });
