@@ -20,31 +20,38 @@ constexpr int max_vectors = 2;
 #endif
 constexpr int panel = max_vectors * width;
 
-/// `Across`: A lies in panels, a row's steps side by side, and `stride` leads from panel to panel, not from step to step.
-template <int R, int V, bool Across>
+/// `V` vectors of columns and, with `Half`, half a one. `Across`: A lies in panels, a row's steps side by side, and `stride`
+/// leads from panel to panel, not from step to step.
+template <int R, int V, bool Half, bool Across>
 static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, const float* b, const float* from,
                  int64_t from_stride, float* c, int64_t ldc) {
-  vf sum[R][V];
+  vf sum[R][V > 0 ? V : 1];
+  vh rest[R];
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
+  for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
+    rest[r] = vh{};
+  }
   for (int r = 0; r < R; r++)
-    for (int v = 0; v < V; v++) __builtin_prefetch(c + r * ldc + v * width, 1);
+    for (int v = 0; v < V + Half; v++) __builtin_prefetch(c + r * ldc + v * width, 1);
   int64_t left = Across && k > panel ? panel : k;
   // The tile below in packed A comes nearer while a group of panels uses this one. In panels another thread may write there.
   const int64_t ahead = stride == R ? k * stride : 0;
   for (int64_t step = 0; step < k; step++) {
-    vf row[V];
+    vf row[V > 0 ? V : 1];
     __builtin_prefetch(b + 16 * panel);
-    if (V > 1) __builtin_prefetch(b + 16 * panel + width);
+    if (V + Half > 1) __builtin_prefetch(b + 16 * panel + width);
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) row[v] = load(b + v * width);
+    const vh end = Half ? load_half(b + V * width) : vh{};
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
-      const vf x = splat(a[Across ? r * panel : r]);
+      const float each = a[Across ? r * panel : r];
+      const vf x = splat(each);
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
+      if (Half) rest[r] = fma(splat_half(each), end, rest[r]);
     }
     if (!Across) __builtin_prefetch(a + ahead, 0, 2);
     a += Across ? 1 : stride;
@@ -64,26 +71,32 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
       }
     return;
   }
-  const int64_t last = columns - (V - 1) * width;
+  const int64_t last = columns - (V + Half - 1) * width;
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) {
-      const int64_t j = v * width, lanes = v == V - 1 ? last : width;
-      store_part(c + r * ldc + j, from ? load_part(from + r * from_stride + j, lanes) + sum[r][v] : sum[r][v], lanes);
+    for (int v = 0; v < V + Half; v++) {
+      const int64_t j = v * width, lanes = v == V + Half - 1 ? last : width;
+      const vf x = v < V ? sum[r][v] : widen(rest[r]);
+      store_part(c + r * ldc + j, from ? load_part(from + r * from_stride + j, lanes) + x : x, lanes);
     }
 }
 
 using Tile = void (*)(int64_t, int64_t, const float*, int64_t, const float*, const float*, int64_t, float*, int64_t);
 
-// One entry a number of vectors.
-#if defined(__aarch64__)
-#define RNNX_ROW(R) {tile<R, 1, Across>, tile<R, 2, Across>, tile<R, 3, Across>, tile<R, 4, Across>}
+// One entry a number of vectors, or of halves where there are halves.
+constexpr int steps_of_columns = has_halves ? width / 2 : width;
+constexpr int column_steps = panel / steps_of_columns;
+#if defined(__AVX512F__)
+#define RNNX_ROW(R) {tile<R, 0, true, Across>, tile<R, 1, false, Across>, tile<R, 1, true, Across>, tile<R, 2, false, Across>}
+#elif defined(__aarch64__)
+#define RNNX_ROW(R) \
+  {tile<R, 1, false, Across>, tile<R, 2, false, Across>, tile<R, 3, false, Across>, tile<R, 4, false, Across>}
 #else
-#define RNNX_ROW(R) {tile<R, 1, Across>, tile<R, 2, Across>}
+#define RNNX_ROW(R) {tile<R, 1, false, Across>, tile<R, 2, false, Across>}
 #endif
 template <bool Across>
-static constexpr Tile tiles[max_rows][max_vectors] = {
+static constexpr Tile tiles[max_rows][column_steps] = {
     RNNX_ROW(1), RNNX_ROW(2), RNNX_ROW(3),  RNNX_ROW(4),  RNNX_ROW(5),  RNNX_ROW(6),
 #if defined(__AVX512F__)
     RNNX_ROW(7), RNNX_ROW(8), RNNX_ROW(9), RNNX_ROW(10), RNNX_ROW(11), RNNX_ROW(12), RNNX_ROW(13), RNNX_ROW(14),
@@ -93,7 +106,7 @@ static constexpr Tile tiles[max_rows][max_vectors] = {
 template <bool Across>
 static void any_tile(int rows, int64_t columns, int64_t k, const float* a, int64_t stride, const float* b,
                      const float* from, int64_t from_stride, float* c, int64_t ldc) {
-  tiles<Across>[rows - 1][(columns - 1) / width](columns, k, a, stride, b, from, from_stride, c, ldc);
+  tiles<Across>[rows - 1][(columns - 1) / steps_of_columns](columns, k, a, stride, b, from, from_stride, c, ldc);
 }
 
 #if defined(__AVX512F__)
