@@ -173,7 +173,8 @@ export const corpora: readonly Corpus[] = [
       dos: [1e-4, 0.1, 25, 1.0, 0.8, 0.9, 1e-4, 81],
       ff: [1e-4, 0.001, 15, 0.9, 0.01, 0.95, 1e-4, 81],
     },
-    fastDropout: { input: 0.1, recurrent: 0.2, output: 0.2 },
-    fastDropoutFrom: 'Those that were best for Nottingham, the other large corpus; not compared here.',
+    fastDropout: { input: 0.1, recurrent: 0.5, output: 0.5 },
+    fastDropoutFrom:
+      'Of three pairs of the recurrent and the output rate, the best on the validation split after 9 epochs: 7.10 (0.8 with an output rate of 0.5, those of JSB Chorales, 7.14, 0.2 with 0.2 7.54).',
   },
 ];
