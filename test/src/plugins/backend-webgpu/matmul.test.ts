@@ -5,6 +5,14 @@ import { createModel, minibatch, type Spec } from '../../bench/workload.js';
 import { kernelsOf, reference } from '../../support/products.js';
 import { createWebGpu, onWebGpu } from '../../support/webgpu.js';
 
+/** Of the left side and the right. */
+const transpositions = [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+] as const;
+
 describe('large matrix products in WGSL', function () {
   this.timeout(300_000); // software drivers compile every kernel for the processor
   onWebGpu();
@@ -15,12 +23,7 @@ describe('large matrix products in WGSL', function () {
     [[129, 31, 4000], 'few rows'],
     [[4000, 7, 130], 'few columns, fewer steps than a tile has'],
   ] as const)
-    for (const [ta, tb] of [
-      [false, false],
-      [true, false],
-      [false, true],
-      [true, true],
-    ] as const)
+    for (const [ta, tb] of transpositions)
       it(`[${size}] ${what}${ta ? ', left side transposed' : ''}${tb ? ', right side transposed' : ''}`, async () => {
         const [m, k, n] = size;
         const rng = createRng(m + n);
@@ -148,12 +151,7 @@ for (const [matmul, how, [least, most]] of halves)
         .normals(count)
         .map((x) => x * scale);
 
-    for (const [ta, tb] of [
-      [false, false],
-      [true, false],
-      [false, true],
-      [true, true],
-    ] as const)
+    for (const [ta, tb] of transpositions)
       it(`are right to 3 digits${ta ? ', left side transposed' : ''}${tb ? ', right side transposed' : ''}`, async () => {
         const size = [700, 200, 701] as const;
         const found = await error(normals('a', 700 * 200), normals('b', 200 * 701), size, ta, tb);
