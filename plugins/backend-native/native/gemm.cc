@@ -73,7 +73,7 @@ void compute(const GemmTable& isa, const Split& tiles, int64_t tile_begin, int64
       if (!B.packed)
         isa.pack_b(B.transposed, std::min(last * nr, N) - first * nr, k,
                    B.transposed ? B.data + first * nr * B.stride + k0 : B.data + k0 * B.stride + first * nr, B.stride,
-                   local);
+                   local, k * nr);
       for (int64_t t = tile_begin; t < tile_end; t++) {
         const int64_t row = tiles.begin(t);
         const float* a = packedA + k0 * M + row * k;
@@ -187,18 +187,13 @@ PackedB* new_packed(int64_t K, int64_t N) {
 
 void pack_rows(const PackedB* packed, int64_t begin, int64_t end, const float* rows, int64_t ldb) {
   const int64_t nr = panel_width();
-  for (int64_t k = begin; k < end; k++, rows += ldb)
-    for (int64_t first = 0; first < packed->N; first += nr) {
-      const int64_t columns = std::min(nr, packed->N - first);
-      float* const to = std::copy_n(rows + first, columns, packed->data + first * packed->K + k * nr);
-      std::fill_n(to, nr - columns, 0.0f);
-    }
+  table().pack_b(false, packed->N, end - begin, rows, ldb, packed->data + begin * nr, packed->K * nr);
 }
 
 void pack_panel(const PackedB* packed, int64_t panel, const float* columns, int64_t ldb) {
   const int64_t nr = panel_width();
   table().pack_b(true, std::min(nr, packed->N - panel * nr), packed->K, columns, ldb,
-                 packed->data + panel * packed->K * nr);
+                 packed->data + panel * packed->K * nr, packed->K * nr);
 }
 
 PackedB* pack_b(bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) {
@@ -214,7 +209,7 @@ PackedB pack_b_into(float* memory, bool transB, int64_t K, int64_t N, const floa
   const int64_t nr = isa.columns;
   parallel_for(panel_count(N), 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
     isa.pack_b(transB, std::min(nr * end, N) - begin * nr, K, transB ? B + begin * nr * ldb : B + begin * nr, ldb,
-               memory + begin * K * nr);
+               memory + begin * K * nr, K * nr);
   });
   return {K, N, memory};
 }

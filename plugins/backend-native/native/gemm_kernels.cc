@@ -19,6 +19,9 @@ constexpr int max_rows = 6;
 constexpr int max_vectors = 2;
 #endif
 constexpr int panel = max_vectors * width;
+/// Floats in a cache line.
+constexpr int line = 16;
+static_assert(panel <= 2 * line, "a row of a tile is in two lines");
 
 /// `V` vectors of columns and, with `Half`, half a one. `Across`: A lies in panels, a row's steps side by side, and `stride`
 /// leads from panel to panel, not from step to step.
@@ -33,11 +36,15 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
     rest[r] = vh{};
   }
-  for (int r = 0; r < R; r++)
-    for (int v = 0; v < V + Half; v++) __builtin_prefetch(c + r * ldc + v * width, 1);
+  // Where C goes comes nearer line by line, not all at once: what the steps themselves wait for would wait behind it.
+  constexpr int lines = ((V + Half) * width + line - 1) / line;
+  const float* target = c;
+  int64_t targets = R * lines;
   int64_t left = Across && k > panel ? panel : k;
-  // The tile below in packed A comes nearer while a group of panels uses this one. In panels another thread may write there.
+  // The tile below in packed A comes nearer while a group of panels uses this one. In panels another thread may write there;
+  // across them a step brings a line of what this tile has in the next panel, where nothing foresees the leap.
   const int64_t ahead = stride == R ? k * stride : 0;
+  const float* next = a + stride;
   for (int64_t step = 0; step < k; step++) {
     vf row[V > 0 ? V : 1];
     __builtin_prefetch(b + 16 * panel);
@@ -53,12 +60,23 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
       for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
       if (Half) rest[r] = fma(splat_half(each), end, rest[r]);
     }
-    if (!Across) __builtin_prefetch(a + ahead, 0, 2);
+    if (Across) {
+      __builtin_prefetch(next);
+      next += line;
+    } else {
+      __builtin_prefetch(a + ahead, 0, 2);
+    }
+    if (targets > 0) {
+      __builtin_prefetch(target, 1);
+      target += lines == 2 && targets % 2 == 0 ? line : ldc - (lines - 1) * line;
+      targets--;
+    }
     a += Across ? 1 : stride;
     b += panel;
     if (Across && --left == 0) {
       a += stride - panel;
       left = panel;
+      next = a + stride;
     }
   }
   if (columns == V * width) {
@@ -170,7 +188,7 @@ static void pack_a(bool transposed, int rows, int64_t k, const float* a, int64_t
 }
 
 /// One row of B after the other, across all panels: rows of a wide matrix lie pages apart, so each is read once.
-static void pack_b_rows(int64_t columns, int64_t k, const float* b, int64_t ldb, float* out) {
+static void pack_b_rows(int64_t columns, int64_t k, const float* b, int64_t ldb, float* out, int64_t step) {
   const int64_t panels = (columns + panel - 1) / panel;
   const int64_t whole = columns / width * width;
   for (int64_t j = 0; j < k; j++, b += ldb, out += panel) {
@@ -178,7 +196,7 @@ static void pack_b_rows(int64_t columns, int64_t k, const float* b, int64_t ldb,
       for (int64_t i = 0; i < columns; i += 16) __builtin_prefetch(b + 4 * ldb + i);
     int64_t i = 0;
     for (int64_t p = 0; p < panels; p++) {
-      float* to = out + p * k * panel;
+      float* to = out + p * step;
 #pragma GCC unroll 4
       for (int v = 0; v < max_vectors; v++, i += width)
         store(to + v * width, i < whole ? load(b + i) : i < columns ? load_part(b + i, columns - i) : vf{});
@@ -186,9 +204,9 @@ static void pack_b_rows(int64_t columns, int64_t k, const float* b, int64_t ldb,
   }
 }
 
-static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out) {
-  if (!transposed) return pack_b_rows(columns, k, b, ldb, out);
-  for (int64_t begin = 0; begin < columns; begin += panel, out += k * panel)
+static void pack_b(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out, int64_t step) {
+  if (!transposed) return pack_b_rows(columns, k, b, ldb, out, step);
+  for (int64_t begin = 0; begin < columns; begin += panel, out += step)
     for (int64_t first = 0; first < panel; first += width) {
       const int64_t left = columns - begin - first;
       if (left > 0)

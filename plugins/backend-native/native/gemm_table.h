@@ -20,8 +20,9 @@ struct GemmTable {
                       const float* from, int64_t from_stride, float* c, int64_t ldc);
   /// [rows][k] of A (or [k][rows] where transposed) to [k][rows].
   void (*pack_a)(bool transposed, int rows, int64_t k, const float* a, int64_t lda, float* out);
-  /// [k][columns] of B (or [columns][k] where transposed) to panels [k][table.columns], zeros in the missing columns.
-  void (*pack_b)(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out);
+  /// [k][columns] of B (or [columns][k] where transposed) to panels [k][table.columns], `step` from one to the next, zeros in
+  /// the missing columns.
+  void (*pack_b)(bool transposed, int64_t columns, int64_t k, const float* b, int64_t ldb, float* out, int64_t step);
   /// One row: c[columns] (+)= A·B over k steps, A's numbers `step` apart, B's rows as they lie. sums: `columns` rounded up to
   /// table.columns.
   void (*row)(int64_t columns, int64_t k, const float* a, int64_t step, const float* b, int64_t ldb, float* sums, float* c,

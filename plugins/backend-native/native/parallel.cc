@@ -15,9 +15,9 @@ namespace rnnx {
 namespace {
 
 constexpr int max_threads = 256;
-/// How long threads look for work before they sleep: what a training step does in JavaScript between two kernels is mostly
-/// shorter, and to be woken takes some 50 microseconds.
-constexpr std::chrono::microseconds until_work{200};
+/// How long threads look for work before they sleep: what a training step does in JavaScript between two kernels takes up
+/// to 400 microseconds, and to be woken some 50.
+constexpr std::chrono::microseconds until_work{500};
 /// How long the caller looks whether the others are done: one of them may be waiting for this very core.
 constexpr std::chrono::microseconds until_done{50};
 

@@ -137,7 +137,6 @@ RNNX_INLINE vf fma(vf a, vf b, vf c) {
 /// Lanes of a where the mask (a comparison's result) is set, of b elsewhere.
 RNNX_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
 
-/// The larger and smaller; the second where either is NaN.
 /// Half a vector, where it costs less than a whole one: processors that compute 512 bits in two turns take one.
 #if defined(__AVX512F__)
 constexpr bool has_halves = true;
@@ -154,6 +153,7 @@ RNNX_INLINE vh splat_half(float x) { return splat(x); }
 RNNX_INLINE vf widen(vh x) { return x; }
 #endif
 
+/// The larger and smaller; the second where either is NaN.
 RNNX_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 RNNX_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 
