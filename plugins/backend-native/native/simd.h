@@ -194,22 +194,39 @@ RNNX_INLINE vf sqrt(vf x) {
 #endif
 }
 
-/// Sum of the lanes, by halves.
-RNNX_INLINE float sum_lanes(vf x) {
+/// op over the lanes by halves: each lane of the first half with that of the second, and so on.
+template <class Op>
+RNNX_INLINE float over_lanes(vf x, Op op) {
+#if defined(__SSE2__)
+#if defined(__AVX512F__)
+  const __m256 half = op(_mm512_maskz_extractf32x8_ps(0xff, x, 0), _mm512_maskz_extractf32x8_ps(0xff, x, 1));
+#elif defined(__AVX2__)
+  const __m256 half = x;
+#endif
+#if defined(__AVX2__)
+  const __m128 four = op(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#else
+  const __m128 four = x;
+#endif
+  const __m128 two = op(four, _mm_movehl_ps(four, four));
+  return op(two, _mm_shuffle_ps(two, two, 1))[0];
+#else
   float lane[width];
   std::memcpy(lane, &x, sizeof x);
   for (int half = width / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    for (int i = 0; i < half; i++) lane[i] = op(lane[i], lane[i + half]);
   return lane[0];
+#endif
+}
+
+/// Sum of the lanes, by halves.
+RNNX_INLINE float sum_lanes(vf x) {
+  return over_lanes(x, [](auto a, auto b) { return a + b; });
 }
 
 /// Largest lane; NaN lanes are not looked for.
 RNNX_INLINE float max_lanes(vf x) {
-  float lane[width];
-  std::memcpy(lane, &x, sizeof x);
-  for (int half = width / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) lane[i] = lane[i + half] > lane[i] ? lane[i + half] : lane[i];
-  return lane[0];
+  return over_lanes(x, [](auto a, auto b) { return b > a ? b : a; });
 }
 
 }  // namespace rnnx::RNNX_ISA
