@@ -22,6 +22,8 @@ export interface Likelihood {
     targets: tf.Tensor,
     variance?: tf.Tensor2D,
   ): tf.Tensor1D;
+  /** Σ over the predictions, where one kernel finds it. */
+  nllSum?(hidden: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D, targets: tf.Tensor): tf.Scalar | undefined;
   /** The same from η `[N, O]`, where that is no detour. */
   ofParameters?(eta: tf.Tensor2D, targets: tf.Tensor): tf.Tensor1D;
 }
@@ -78,6 +80,8 @@ export const categorical: Likelihood = {
     });
     return nll(hidden, weight, bias) as tf.Tensor1D;
   },
+  nllSum: (hidden, weight, bias, targets) =>
+    fusedKernels().linearCrossEntropySum?.(hidden, weight, bias, targets as tf.Tensor1D),
 };
 
 /**

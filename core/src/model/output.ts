@@ -37,7 +37,12 @@ export function scoreEveryStep(
     const [xs, ys] = [unstackSteps(top), splitEvenly(targets, batch.steps, 0)];
     const vs = variance && unstackSteps(variance);
     nll = tf.concat(xs.map((x, t) => nllOf(weight[t], x, vs?.[t], ys[t]!)));
-  } else nll = nllOf(weight as tf.Tensor2D, top, variance, targets);
+  } else {
+    const plain = variance === undefined && batch.mask === null && options.copies === 1;
+    const sum = plain ? likelihood.nllSum?.(flat(top), weight as tf.Tensor2D, outputBias(weights), targets) : undefined;
+    if (sum !== undefined) return { nll: sum };
+    nll = nllOf(weight as tf.Tensor2D, top, variance, targets);
+  }
   return { nll: countedSum(nll, batch, options) };
 }
 

@@ -147,6 +147,13 @@ export interface FusedKernels {
     bias: tf.Tensor1D,
     labels: tf.Tensor1D,
   ): tf.Tensor1D | undefined;
+  /** Σ over its rows, to the bits of `tf.sum`: spares what tfjs does for a sum and its gradient. */
+  linearCrossEntropySum?(
+    hidden: tf.Tensor2D,
+    weight: tf.Tensor2D,
+    bias: tf.Tensor1D,
+    labels: tf.Tensor1D,
+  ): tf.Scalar | undefined;
   /**
    * Σ_o log(1 + exp η) - η·y with η = h Vᵀ + b, `[N]`, differentiable with respect to hidden `[N, H]`, weight `[O, H]` and
    * bias `[O]`; targets y `[N, O]`.

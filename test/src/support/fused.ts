@@ -27,6 +27,11 @@ export function countFused<T>(body: () => T) {
       if (made !== undefined) losses++;
       return made;
     },
+    linearCrossEntropySum(...args) {
+      const made = kernels.linearCrossEntropySum?.(...args);
+      if (made !== undefined) losses++;
+      return made;
+    },
     linearSigmoid(...args) {
       const made = kernels.linearSigmoid?.(...args);
       if (made !== undefined) sigmoids++;

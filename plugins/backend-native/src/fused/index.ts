@@ -43,7 +43,7 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
     momentSequence: createMomentSequence(addon, store),
     normalizedSequence: createNormalizedSequence(addon, store),
     linearSigmoid: createLinearSigmoid(addon, store),
-    linearCrossEntropy: createLinearCrossEntropy(addon, store),
+    ...createLinearCrossEntropy(addon, store),
     optimizer: createOptimizerKernels(addon, store),
     fills,
     draws: {

@@ -55,6 +55,16 @@ export class Memory {
     return { slot, array: slot ? new Float32Array(slot.buffer, 0, length) : new Float32Array(length) };
   }
 
+  /** For as long as `use` runs. Contents undefined. */
+  borrow<T>(length: number, use: (array: Float32Array) => T): T {
+    const kept = this.keep(length);
+    try {
+      return use(kept.array);
+    } finally {
+      this.release(kept);
+    }
+  }
+
   /** Takes it back; the caller must not use it any more. */
   release({ slot }: Kept): void {
     if (slot !== undefined) this.#pool.release(slot);

@@ -119,6 +119,36 @@ describe('output layer and cross-entropy as one native kernel', () => {
     expect([...scored.dataSync()]).to.deep.equal([...trained.dataSync()]);
   });
 
+  it('gives the bits of tfjs’s sum, and of its gradients, where the sum alone is wanted', () =>
+    fc.assert(
+      fc.property(
+        fc.record({
+          rows: fc.integer({ min: 1, max: 400 }),
+          inputs: fc.integer({ min: 1, max: 20 }),
+          outputs: fc.integer({ min: 1, max: 70 }),
+          seed: fc.nat(),
+        }),
+        (at) => {
+          const { labels, dy, ...inputs } = inputsOf(at);
+          type Sum = (h: tf.Tensor2D, v: tf.Tensor2D, b: tf.Tensor1D) => tf.Scalar;
+          const bits = (sum: Sum) => {
+            const { value, grads } = tf.valueAndGrads((h, v, b) =>
+              tf.mul(sum(h as tf.Tensor2D, v as tf.Tensor2D, b as tf.Tensor1D), 0.3),
+            )([inputs.hidden, inputs.weight, inputs.bias]);
+            const scored = sum(inputs.hidden, inputs.weight, inputs.bias);
+            const read = [value, scored, ...grads].map((x) => [...x.dataSync()]);
+            tf.dispose([value, scored, grads]);
+            return read;
+          };
+          const { result: whole, losses } = countFused(() => bits((h, v, b) => categorical.nllSum!(h, v, b, labels)!));
+          expect(losses).to.equal(2);
+          expect(whole).to.deep.equal(bits((h, v, b) => tf.sum(categorical.nll(h, v, b, labels))));
+          tf.dispose([labels, dy, inputs]);
+        },
+      ),
+      { seed: 5, numRuns: 60 },
+    ));
+
   it('is exact where one logit dwarfs the others, and passes NaN on to its row alone', () => {
     const weight = tf.tensor2d([[1], [-1], [0]]);
     const bias = tf.zeros([3]) as tf.Tensor1D;
