@@ -22,6 +22,9 @@ constexpr int panel = max_vectors * width;
 /// Floats in a cache line.
 constexpr int line = 16;
 static_assert(panel <= 2 * line, "a row of a tile is in two lines");
+/// Whether a step leaves room to fetch ahead: what C needs, and across panels.
+constexpr bool gradual = width == 16;
+constexpr bool foresight = width >= 8;
 
 /// `V` vectors of columns and, with `Half`, half a one. `Across`: A lies in panels, a row's steps side by side, and `stride`
 /// leads from panel to panel, not from step to step.
@@ -36,47 +39,45 @@ static void tile(int64_t columns, int64_t k, const float* a, int64_t stride, con
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
     rest[r] = vh{};
   }
-  // Where C goes comes nearer line by line, not all at once: what the steps themselves wait for would wait behind it.
+  // Where C goes comes nearer; where it is many lines, line by line, as what the steps wait for would wait behind all of them.
+  // (Without branches in the loop: with one, Clang 14 keeps the sums in memory.)
   constexpr int lines = ((V + Half) * width + line - 1) / line;
   const float* target = c;
   int64_t targets = R * lines;
-  int64_t left = Across && k > panel ? panel : k;
+  if (!gradual)
+    for (int r = 0; r < R; r++)
+      for (int v = 0; v < V + Half; v++) __builtin_prefetch(c + r * ldc + v * width, 1);
   // The tile below in packed A comes nearer while a group of panels uses this one. In panels another thread may write there;
   // across them a step brings a line of what this tile has in the next panel, where nothing foresees the leap.
-  const int64_t ahead = stride == R ? k * stride : 0;
-  const float* next = a + stride;
-  for (int64_t step = 0; step < k; step++) {
-    vf row[V > 0 ? V : 1];
-    __builtin_prefetch(b + 16 * panel);
-    if (V + Half > 1) __builtin_prefetch(b + 16 * panel + width);
+  const int64_t ahead = Across ? stride : stride == R ? k * stride : 0;
+  for (int64_t done = 0; done < k; a += stride - panel) {
+    const int64_t until = Across && k - done > panel ? done + panel : k;
+    const float* next = a + ahead;
+    for (; done < until; done++) {
+      vf row[V > 0 ? V : 1];
+      __builtin_prefetch(b + 16 * panel);
+      if (V + Half > 1) __builtin_prefetch(b + 16 * panel + width);
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) row[v] = load(b + v * width);
-    const vh end = Half ? load_half(b + V * width) : vh{};
+      for (int v = 0; v < V; v++) row[v] = load(b + v * width);
+      const vh end = Half ? load_half(b + V * width) : vh{};
 #pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      const float each = a[Across ? r * panel : r];
-      const vf x = splat(each);
+      for (int r = 0; r < R; r++) {
+        const float each = a[Across ? r * panel : r];
+        const vf x = splat(each);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
-      if (Half) rest[r] = fma(splat_half(each), end, rest[r]);
-    }
-    if (Across) {
-      __builtin_prefetch(next);
-      next += line;
-    } else {
-      __builtin_prefetch(a + ahead, 0, 2);
-    }
-    if (targets > 0) {
-      __builtin_prefetch(target, 1);
-      target += lines == 2 && targets % 2 == 0 ? line : ldc - (lines - 1) * line;
-      targets--;
-    }
-    a += Across ? 1 : stride;
-    b += panel;
-    if (Across && --left == 0) {
-      a += stride - panel;
-      left = panel;
-      next = a + stride;
+        for (int v = 0; v < V; v++) sum[r][v] = fma(x, row[v], sum[r][v]);
+        if (Half) rest[r] = fma(splat_half(each), end, rest[r]);
+      }
+      if (!Across) __builtin_prefetch(next, 0, 2);
+      if (Across && foresight) __builtin_prefetch(next);
+      next += Across ? line : stride;
+      if (gradual) {
+        __builtin_prefetch(target, 1);
+        const int64_t onward = lines == 2 && targets % 2 == 0 ? line : ldc - (lines - 1) * line;
+        target += --targets > 0 ? onward : 0;
+      }
+      a += Across ? 1 : stride;
+      b += panel;
     }
   }
   if (columns == V * width) {
