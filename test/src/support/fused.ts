@@ -1,11 +1,11 @@
 import { type FusedKernels, fusedKernels, registerFusedKernels } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 
-/** How often each fused kernel took a request while `body` ran on the current backend. */
+/** How often each fused kernel took a request while `body` ran on the current backend; sums are losses too. */
 export function countFused<T>(body: () => T) {
   const backend = tf.getBackend();
   const kernels = fusedKernels();
-  let [sequences, normalized, moments, losses, sigmoids] = [0, 0, 0, 0, 0];
+  let [sequences, normalized, moments, losses, sums, sigmoids] = [0, 0, 0, 0, 0, 0];
   const counting: FusedKernels = {
     sequence(request) {
       const made = kernels.sequence?.(request);
@@ -29,7 +29,7 @@ export function countFused<T>(body: () => T) {
     },
     linearCrossEntropySum(...args) {
       const made = kernels.linearCrossEntropySum?.(...args);
-      if (made !== undefined) losses++;
+      if (made !== undefined) [losses, sums] = [losses + 1, sums + 1];
       return made;
     },
     linearSigmoid(...args) {
@@ -40,7 +40,7 @@ export function countFused<T>(body: () => T) {
   };
   registerFusedKernels(backend, counting);
   try {
-    return { result: body(), sequences, normalized, moments, losses, sigmoids };
+    return { result: body(), sequences, normalized, moments, losses, sums, sigmoids };
   } finally {
     registerFusedKernels(backend, kernels);
   }

@@ -3,6 +3,7 @@ import { categorical, createRng, enableFusedKernels } from '@rnnx/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { buildModel, tokenBatch } from '../../support/models.js';
 import { countFused, onNative } from '../../support/native.js';
 import { relativeError } from '../../support/reference-model.js';
 
@@ -148,6 +149,37 @@ describe('output layer and cross-entropy as one native kernel', () => {
       ),
       { seed: 5, numRuns: 60 },
     ));
+
+  const passes = [
+    { what: 'sums for a model in its kernel where every prediction counts alike', sums: 1, copies: 1, masked: false },
+    { what: 'leaves the sum to tfjs where some predictions do not count', sums: 0, copies: 1, masked: true },
+    { what: 'leaves the sum to tfjs where copies are averaged', sums: 0, copies: 2, masked: false },
+  ] as const;
+  for (const { what, sums, copies, masked } of passes)
+    it(what, () => {
+      const model = buildModel({ tied: false });
+      const weights = model.initialize(createRng(1));
+      const whole = tokenBatch(5, 3);
+      const batch = masked ? { ...whole, mask: Float32Array.from(whole.inputs, (_, i) => +(i % 4 > 0)) } : whole;
+      const state = model.initialState(3 * copies);
+      const rng = createRng(2);
+      const pass = { phase: 'train', copies, average: 'probabilities', rng } as const;
+      const found = (fused: boolean) => {
+        enableFusedKernels(fused);
+        try {
+          return model.lossAndGradients(weights, batch, state, 0.1, pass);
+        } finally {
+          enableFusedKernels(true);
+        }
+      };
+      const fused = countFused(() => found(true));
+      const composed = found(false);
+      expect([fused.losses, fused.sums]).to.deep.equal([1, sums]);
+      const numbers = ({ nll, gradients }: typeof composed) =>
+        [nll, ...Object.values(gradients)].flatMap((x) => [...x.dataSync()]);
+      expect(relativeError(numbers(fused.result), numbers(composed))).to.be.below(1e-5);
+      tf.dispose([weights, state, fused.result, composed] as never);
+    });
 
   it('is exact where one logit dwarfs the others, and passes NaN on to its row alone', () => {
     const weight = tf.tensor2d([[1], [-1], [0]]);
