@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <node_api.h>
 
+#include "napi_support.h"
+
 namespace rnnx {
 
 using Register = void(napi_env env, napi_value exports);
@@ -16,6 +18,7 @@ Register register_sequence_bn;
 Register register_sequence_fd;
 Register register_stepped;
 Register register_gated;
+Register register_filling;
 Register register_losses;
 Register register_optimizers;
 Register register_random;
@@ -34,10 +37,11 @@ void stay_loaded() {
 
 napi_value initialize(napi_env env, napi_value exports) {
   stay_loaded();
+  start_queue(env);
   Register* const groups[] = {register_runtime,     register_gemm,     register_elementwise, register_reduce,
                               register_strided,     register_sequence, register_sequence_bn, register_stepped,
                               register_sequence_fd, register_losses,   register_optimizers,  register_random,
-                              register_gated};
+                              register_gated,       register_filling};
   for (Register* each : groups) each(env, exports);
   return exports;
 }

@@ -78,9 +78,10 @@ napi_value binary(Call& call) {
   const float* b = call.floats("b", sizes.b);
   float* out = call.floats("out", sizes.out);
   const auto& run = elementwise().binary;
-  parallel_for(sizes.out, op == Binary::pow ? kDear : kCheap,
-               [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(sizes.out, op == Binary::pow ? kDear : kCheap,
+                 [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
+  });
 }
 
 /// compareFloat(operation, shapes, a, b, out)
@@ -91,8 +92,9 @@ napi_value compare_float(Call& call) {
   const float* b = call.floats("b", sizes.b);
   uint8_t* out = call.bytes("out", sizes.out);
   const auto& run = elementwise().compare_float;
-  parallel_for(sizes.out, kCheap, [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(sizes.out, kCheap, [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
+  }, true);
 }
 
 /// compareInt(operation, shapes, a, b, out)
@@ -103,8 +105,9 @@ napi_value compare_int(Call& call) {
   const int32_t* b = call.ints("b", sizes.b);
   uint8_t* out = call.bytes("out", sizes.out);
   const auto& run = elementwise().compare_int;
-  parallel_for(sizes.out, kCheap, [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(sizes.out, kCheap, [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
+  }, true);
 }
 
 /// logical(operation, shapes, a, b, out)
@@ -115,8 +118,9 @@ napi_value logical(Call& call) {
   const uint8_t* b = call.bytes("b", sizes.b);
   uint8_t* out = call.bytes("out", sizes.out);
   const auto& run = elementwise().logical;
-  parallel_for(sizes.out, kCheap, [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(sizes.out, kCheap, [&](int64_t begin, int64_t end) { run(op, sizes.plan, a, b, out, begin, end); });
+  }, true);
 }
 
 /// unary(operation, count, x, out, alpha, beta)
@@ -128,9 +132,10 @@ napi_value unary(Call& call) {
   const float alpha = static_cast<float>(call.number("alpha"));
   const float beta = static_cast<float>(call.number("beta"));
   const auto& run = elementwise().unary;
-  parallel_for(count, op == Unary::sin || op == Unary::cos ? kDear : kDear * 2,
-               [&](int64_t begin, int64_t end) { run(op, x, out, begin, end, alpha, beta); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(count, op == Unary::sin || op == Unary::cos ? kDear : kDear * 2,
+                 [&](int64_t begin, int64_t end) { run(op, x, out, begin, end, alpha, beta); });
+  });
 }
 
 void select_bits(int64_t count, const uint8_t* condition, const void* yes, const void* no, void* out) {
@@ -147,8 +152,8 @@ napi_value select_float(Call& call) {
   const uint8_t* condition = call.bytes("condition", count);
   const float* yes = call.floats("yes", count);
   const float* no = call.floats("no", count);
-  select_bits(count, condition, yes, no, call.floats("out", count));
-  return nullptr;
+  float* out = call.floats("out", count);
+  return call.later([=] { select_bits(count, condition, yes, no, out); });
 }
 
 /// selectInt(count, condition, yes, no, out)
@@ -157,8 +162,8 @@ napi_value select_int(Call& call) {
   const uint8_t* condition = call.bytes("condition", count);
   const int32_t* yes = call.ints("yes", count);
   const int32_t* no = call.ints("no", count);
-  select_bits(count, condition, yes, no, call.ints("out", count));
-  return nullptr;
+  int32_t* out = call.ints("out", count);
+  return call.later([=] { select_bits(count, condition, yes, no, out); }, true);
 }
 
 /// floatFromInt(count, x, out)
@@ -166,8 +171,9 @@ napi_value float_from_int(Call& call) {
   const int64_t count = call.size("count");
   const int32_t* x = call.ints("x", count);
   float* out = call.floats("out", count);
-  parallel_for(count, kCheap, [&](int64_t begin, int64_t end) { elementwise().float_from_int(x, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(count, kCheap, [&](int64_t begin, int64_t end) { elementwise().float_from_int(x, out, begin, end); });
+  });
 }
 
 /// floatFromBool(count, x, out)
@@ -175,8 +181,9 @@ napi_value float_from_bool(Call& call) {
   const int64_t count = call.size("count");
   const uint8_t* x = call.bytes("x", count);
   float* out = call.floats("out", count);
-  parallel_for(count, kCheap, [&](int64_t begin, int64_t end) { elementwise().float_from_bool(x, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(count, kCheap, [&](int64_t begin, int64_t end) { elementwise().float_from_bool(x, out, begin, end); });
+  });
 }
 
 /// intFromFloat(count, x, out)
@@ -184,23 +191,24 @@ napi_value int_from_float(Call& call) {
   const int64_t count = call.size("count");
   const float* x = call.floats("x", count);
   int32_t* out = call.ints("out", count);
-  parallel_for(count, kCheap, [&](int64_t begin, int64_t end) { elementwise().int_from_float(x, out, begin, end); });
-  return nullptr;
+  return call.later([=] {
+    parallel_for(count, kCheap, [&](int64_t begin, int64_t end) { elementwise().int_from_float(x, out, begin, end); });
+  }, true);
 }
 
 }  // namespace
 
 void register_elementwise(napi_env env, napi_value exports) {
-  define(env, exports, "binary", binary);
-  define(env, exports, "compareFloat", compare_float);
-  define(env, exports, "compareInt", compare_int);
-  define(env, exports, "logical", logical);
-  define(env, exports, "unary", unary);
-  define(env, exports, "selectFloat", select_float);
-  define(env, exports, "selectInt", select_int);
-  define(env, exports, "floatFromInt", float_from_int);
-  define(env, exports, "floatFromBool", float_from_bool);
-  define(env, exports, "intFromFloat", int_from_float);
+  define_later(env, exports, "binary", binary);
+  define_later(env, exports, "compareFloat", compare_float);
+  define_later(env, exports, "compareInt", compare_int);
+  define_later(env, exports, "logical", logical);
+  define_later(env, exports, "unary", unary);
+  define_later(env, exports, "selectFloat", select_float);
+  define_later(env, exports, "selectInt", select_int);
+  define_later(env, exports, "floatFromInt", float_from_int);
+  define_later(env, exports, "floatFromBool", float_from_bool);
+  define_later(env, exports, "intFromFloat", int_from_float);
 }
 
 }  // namespace rnnx

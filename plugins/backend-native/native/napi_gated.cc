@@ -40,8 +40,8 @@ int64_t outputs(const GatedProduct& p) { return p.steps * p.batch * p.gates * p.
 /// gatedProduct(steps, batch, inputs, gates, units, maskShape, masks, weight, x, y)
 napi_value product(Call& call) {
   const GatedProduct p = take(call);
-  gated_product(p, call.floats("y", outputs(p)));
-  return nullptr;
+  float* const y = call.floats("y", outputs(p));
+  return call.later([=] { gated_product(p, y); });
 }
 
 /// gatedProductGradient(steps, batch, inputs, gates, units, maskShape, masks, weight, x, dy, dx, dWeight)
@@ -49,15 +49,15 @@ napi_value product_gradient(Call& call) {
   const GatedProduct p = take(call);
   const float* const dy = call.floats("dy", outputs(p));
   float* const dx = call.floats("dx", p.steps * p.batch * p.inputs);
-  gated_product_gradient(p, dy, dx, call.floats("dWeight", p.inputs * p.gates * p.units));
-  return nullptr;
+  float* const d_weight = call.floats("dWeight", p.inputs * p.gates * p.units);
+  return call.later([=] { gated_product_gradient(p, dy, dx, d_weight); });
 }
 
 }  // namespace
 
 void register_gated(napi_env env, napi_value exports) {
-  define(env, exports, "gatedProduct", product);
-  define(env, exports, "gatedProductGradient", product_gradient);
+  define_later(env, exports, "gatedProduct", product);
+  define_later(env, exports, "gatedProductGradient", product_gradient);
 }
 
 }  // namespace rnnx

@@ -15,8 +15,7 @@ napi_value dense(Call& call) {
   const float* B = call.floats("B", K * N);
   float* C = call.floats("C", M * N);
   const bool accumulate = call.boolean("accumulate");
-  gemm(transA, transB, M, N, K, A, transA ? M : K, B, transB ? K : N, C, N, accumulate);
-  return nullptr;
+  return call.later([=] { gemm(transA, transB, M, N, K, A, transA ? M : K, B, transB ? K : N, C, N, accumulate); });
 }
 
 /// linear(M, N, K, A, B, bias, C): C[M,N] = A[M,K]·B[K,N] + bias[N] on every row.
@@ -28,15 +27,14 @@ napi_value linear(Call& call) {
   const float* B = call.floats("B", K * N);
   const float* bias = call.floats("bias", N);
   float* C = call.floats("C", M * N);
-  gemm_bias(M, N, K, A, K, B, N, bias, C, N);
-  return nullptr;
+  return call.later([=] { gemm_bias(M, N, K, A, K, B, N, bias, C, N); });
 }
 
 }  // namespace
 
 void register_gemm(napi_env env, napi_value exports) {
-  define(env, exports, "gemm", dense);
-  define(env, exports, "linear", linear);
+  define_later(env, exports, "gemm", dense);
+  define_later(env, exports, "linear", linear);
 }
 
 }  // namespace rnnx

@@ -25,7 +25,7 @@ OutputGradients take_gradients(Call& call, const OutputLayer& layer) {
 }
 
 const int32_t* take_labels(Call& call, const OutputLayer& layer) {
-  const int32_t* labels = call.ints("labels", layer.rows);
+  const int32_t* labels = call.ints_now("labels", layer.rows);
   for (int64_t n = 0; n < layer.rows; n++)
     if (labels[n] < 0 || labels[n] >= layer.outputs) call.refuse("labels", "must be in 0 .. outputs-1");
   return labels;
@@ -40,8 +40,8 @@ napi_value softmax_forward(Call& call) {
   const OutputLayer layer = take_layer(call);
   const int32_t* labels = take_labels(call, layer);
   float* nll = call.floats("nll", layer.rows);
-  cross_entropy(layer, labels, nll, call.floats_or_null("memory", cross_entropy_memory(layer.rows, layer.outputs)));
-  return nullptr;
+  float* memory = call.floats_or_null("memory", cross_entropy_memory(layer.rows, layer.outputs));
+  return call.later([=] { cross_entropy(layer, labels, nll, memory); });
 }
 
 napi_value softmax_backward(Call& call) {
@@ -49,16 +49,16 @@ napi_value softmax_backward(Call& call) {
   const int32_t* labels = take_labels(call, layer);
   const float* memory = call.floats("memory", cross_entropy_memory(layer.rows, layer.outputs));
   const float* dy = call.floats("dy", layer.rows);
-  cross_entropy_gradient(layer, labels, memory, dy, take_gradients(call, layer));
-  return nullptr;
+  const OutputGradients to = take_gradients(call, layer);
+  return call.later([=] { cross_entropy_gradient(layer, labels, memory, dy, to); });
 }
 
 napi_value sigmoid_forward(Call& call) {
   const OutputLayer layer = take_layer(call);
   const float* targets = call.floats("targets", layer.rows * layer.outputs);
   float* nll = call.floats("nll", layer.rows);
-  sigmoid_loss(layer, targets, nll, call.floats_or_null("logits", layer.rows * layer.outputs));
-  return nullptr;
+  float* logits = call.floats_or_null("logits", layer.rows * layer.outputs);
+  return call.later([=] { sigmoid_loss(layer, targets, nll, logits); });
 }
 
 napi_value sigmoid_backward(Call& call) {
@@ -66,18 +66,18 @@ napi_value sigmoid_backward(Call& call) {
   const float* targets = call.floats("targets", layer.rows * layer.outputs);
   const float* logits = call.floats_or_null("logits", layer.rows * layer.outputs);
   const float* dy = call.floats("dy", layer.rows);
-  sigmoid_loss_gradient(layer, targets, logits, dy, take_gradients(call, layer));
-  return nullptr;
+  const OutputGradients to = take_gradients(call, layer);
+  return call.later([=] { sigmoid_loss_gradient(layer, targets, logits, dy, to); });
 }
 
 }  // namespace
 
 void register_losses(napi_env env, napi_value exports) {
-  define(env, exports, "softmaxLossMemory", softmax_memory);
-  define(env, exports, "softmaxLoss", softmax_forward);
-  define(env, exports, "softmaxLossGradient", softmax_backward);
-  define(env, exports, "sigmoidLoss", sigmoid_forward);
-  define(env, exports, "sigmoidLossGradient", sigmoid_backward);
+  define_later(env, exports, "softmaxLossMemory", softmax_memory);
+  define_later(env, exports, "softmaxLoss", softmax_forward);
+  define_later(env, exports, "softmaxLossGradient", softmax_backward);
+  define_later(env, exports, "sigmoidLoss", sigmoid_forward);
+  define_later(env, exports, "sigmoidLossGradient", sigmoid_backward);
 }
 
 }  // namespace rnnx

@@ -125,10 +125,11 @@ napi_value average(Call& call) {
   const float* weight = call.floats("weight", n);
   const float share = static_cast<float>(1 / call.number("iterates"));
   float* out = call.floats("out", n);
-  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
-    table().average(end - begin, mean + begin, weight + begin, share, out + begin);
+  return call.later([=] {
+    parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+      table().average(end - begin, mean + begin, weight + begin, share, out + begin);
+    });
   });
-  return nullptr;
 }
 
 napi_value sum_squares(Call& call) {
@@ -182,7 +183,7 @@ void register_optimizers(napi_env env, napi_value exports) {
   define(env, exports, "momentum", momentum);
   define(env, exports, "adam", adam);
   define(env, exports, "rmsprop", rmsprop);
-  define(env, exports, "average", average);
+  define_later(env, exports, "average", average);
   define(env, exports, "sumSquares", sum_squares);
   define(env, exports, "sumSquaresRows", sum_squares_rows);
 }

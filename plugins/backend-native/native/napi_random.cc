@@ -51,10 +51,11 @@ napi_value uniforms(Call& call) {
   const Key key = take_key(call);
   const int64_t count = call.size("count");
   float* out = call.floats("out", count);
-  for_words(key, count, [out](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
-    table.uniforms(n, from, out + first);
+  return call.later([=] {
+    for_words(key, count, [out](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
+      table.uniforms(n, from, out + first);
+    });
   });
-  return nullptr;
 }
 
 napi_value bernoulli(Call& call) {
@@ -66,10 +67,11 @@ napi_value bernoulli(Call& call) {
   float* out = call.floats("out", count);
   // word < keep 2^32 for a whole word: below the next whole number.
   const uint64_t limit = static_cast<uint64_t>(std::ceil(keep * 4294967296.0));
-  for_words(key, count, [out, limit, kept](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
-    table.bernoulli(n, from, limit, kept, out + first);
+  return call.later([=] {
+    for_words(key, count, [=](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
+      table.bernoulli(n, from, limit, kept, out + first);
+    });
   });
-  return nullptr;
 }
 
 napi_value doubles(Call& call) {
@@ -86,24 +88,25 @@ napi_value normals(Call& call) {
   const Key key = take_key(call);
   const int64_t count = call.size("count");
   float* out = call.floats("out", count);
-  for_words(key, count + (count & 1), [=](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
-    if (first + n <= count) return table.normals(n, from, out + first);
-    // An odd count leaves the last partner out.
-    float local[piece];
-    table.normals(n, from, local);
-    std::copy(local, local + (count - first), out + first);
+  return call.later([=] {
+    for_words(key, count + (count & 1), [=](const RandomTable& table, int64_t first, int64_t n, const uint32_t* from) {
+      if (first + n <= count) return table.normals(n, from, out + first);
+      // An odd count leaves the last partner out.
+      float local[piece];
+      table.normals(n, from, local);
+      std::copy(local, local + (count - first), out + first);
+    });
   });
-  return nullptr;
 }
 
 }  // namespace
 
 void register_random(napi_env env, napi_value exports) {
   define(env, exports, "philoxWords", words);
-  define(env, exports, "philoxUniforms", uniforms);
-  define(env, exports, "philoxBernoulli", bernoulli);
+  define_later(env, exports, "philoxUniforms", uniforms);
+  define_later(env, exports, "philoxBernoulli", bernoulli);
   define(env, exports, "philoxDoubles", doubles);
-  define(env, exports, "philoxNormals", normals);
+  define_later(env, exports, "philoxNormals", normals);
 }
 
 }  // namespace rnnx

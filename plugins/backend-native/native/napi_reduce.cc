@@ -40,18 +40,7 @@ void sum_rows(const float* x, int64_t rows, int64_t n, float* out, double diviso
   }
 }
 
-/// reduce(operation, outer, count, inner, x, out): x [outer, count, inner] -> out [outer, inner]. Sums and means are
-/// added up in doubles; NaN makes the largest and smallest NaN.
-napi_value reduce(Call& call) {
-  const auto op = static_cast<Reduce>(call.size("operation", 0, static_cast<int64_t>(Reduce::count) - 1));
-  const int64_t outer = call.size("outer");
-  const int64_t count = call.size("count");
-  const int64_t inner = call.size("inner");
-  if (outer * inner > INT32_MAX || outer * count > INT32_MAX || (outer * count) * inner > INT32_MAX)
-    call.refuse("outer", "makes too many elements");
-  const float* x = call.floats("x", outer * count * inner);
-  float* out = call.floats("out", outer * inner);
-  if (outer * inner == 0) return nullptr;
+void reduce_to(Reduce op, int64_t outer, int64_t count, int64_t inner, const float* x, float* out) {
   const ReduceTable& table = reductions();
   const double divisor = op == Reduce::mean ? static_cast<double>(count) : 1.0;
   if (inner == 1) {
@@ -63,7 +52,7 @@ napi_value reduce(Call& call) {
         for (int64_t i = begin; i < end; i++) out[i] = extreme(x + i * count, count);
       });
     }
-    return nullptr;
+    return;
   }
   // A cache line of columns is the least that a thread takes.
   constexpr int64_t least = 16;
@@ -87,7 +76,21 @@ napi_value reduce(Call& call) {
       begin += taken;
     }
   });
-  return nullptr;
+}
+
+/// reduce(operation, outer, count, inner, x, out): x [outer, count, inner] -> out [outer, inner]. Sums and means are
+/// added up in doubles; NaN makes the largest and smallest NaN.
+napi_value reduce(Call& call) {
+  const auto op = static_cast<Reduce>(call.size("operation", 0, static_cast<int64_t>(Reduce::count) - 1));
+  const int64_t outer = call.size("outer");
+  const int64_t count = call.size("count");
+  const int64_t inner = call.size("inner");
+  if (outer * inner > INT32_MAX || outer * count > INT32_MAX || (outer * count) * inner > INT32_MAX)
+    call.refuse("outer", "makes too many elements");
+  const float* x = call.floats("x", outer * count * inner);
+  float* out = call.floats("out", outer * inner);
+  if (outer * inner == 0) return nullptr;
+  return call.later([=] { reduce_to(op, outer, count, inner, x, out); });
 }
 
 /// softmax(rows, width, x, out), along rows; out may be x.
@@ -96,17 +99,18 @@ napi_value softmax(Call& call) {
   const int64_t width = call.size("width");
   const float* x = call.floats("x", rows * width);
   float* out = call.floats("out", rows * width);
-  parallel_for(rows, std::max<int64_t>(1, 2048 / std::max<int64_t>(width, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) reductions().softmax(x + i * width, out + i * width, width);
+  return call.later([=] {
+    parallel_for(rows, std::max<int64_t>(1, 2048 / std::max<int64_t>(width, 1)), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) reductions().softmax(x + i * width, out + i * width, width);
+    });
   });
-  return nullptr;
 }
 
 }  // namespace
 
 void register_reduce(napi_env env, napi_value exports) {
-  define(env, exports, "reduce", reduce);
-  define(env, exports, "softmax", softmax);
+  define_later(env, exports, "reduce", reduce);
+  define_later(env, exports, "softmax", softmax);
 }
 
 }  // namespace rnnx

@@ -11,6 +11,12 @@ void register_runtime(napi_env env, napi_value exports) {
     set_thread_count(static_cast<int>(call.size("count", 1, 256)));
     return nullptr;
   });
+  // Like every function that puts nothing off, these wait for what was put off before.
+  define(env, exports, "waitForKernels", [](Call&) -> napi_value { return nullptr; });
+  define(env, exports, "setQueueMode", [](Call& call) -> napi_value {
+    set_queue_mode(static_cast<QueueMode>(call.size("mode", 0, static_cast<int64_t>(QueueMode::count) - 1)));
+    return nullptr;
+  });
 }
 
 }  // namespace rnnx

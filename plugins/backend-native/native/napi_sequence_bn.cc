@@ -67,12 +67,11 @@ napi_value forward(Call& call) {
   pass.memory = call.floats_or_null("memory", pass.layout.size);
   pass.hidden = call.floats("hidden", net.steps * state);
   pass.last_cell = call.floats("lastCell", state);
-  if (pass.memory == nullptr) {
-    pass.layout = normalized_layout(net.steps, net.batch, net.units, false);
-    pass.memory = scratch(Scratch::sequence_two, pass.layout.size);
-  }
-  normalized_forward(pass);
-  return nullptr;
+  if (pass.memory == nullptr) pass.layout = normalized_layout(net.steps, net.batch, net.units, false);
+  return call.later([pass]() mutable {
+    if (pass.memory == nullptr) pass.memory = scratch(Scratch::sequence_two, pass.layout.size);
+    normalized_forward(pass);
+  });
 }
 
 /// A sum in double precision and where it goes.
@@ -103,24 +102,25 @@ napi_value backward(Call& call) {
   pass.d_recurrent = call.floats("dRecurrent", net.units * columns);
   pass.d_initial_hidden = call.floats("dInitialHidden", state);
   pass.d_initial_cell = call.floats("dInitialCell", state);
-  Sum bias(call, "dBias", columns), input(call, "dInputGamma", columns), recurrent(call, "dRecurrentGamma", columns);
-  Sum readout(call, "dReadoutGamma", net.units), beta(call, "dBeta", net.units);
-  pass.d_bias = bias.values.data();
-  net.input.d_gamma = input.values.data();
-  net.recurrent.d_gamma = recurrent.values.data();
-  net.readout.d_gamma = readout.values.data();
-  pass.d_beta = beta.values.data();
-  normalized_backward(pass);
-  for (const Sum* sum : {&bias, &input, &recurrent, &readout, &beta}) sum->store();
-  return nullptr;
+  std::vector<Sum> sums;
+  for (const auto& [name, length] : {std::pair("dBias", columns), {"dInputGamma", columns}, {"dRecurrentGamma", columns},
+                                     {"dReadoutGamma", net.units}, {"dBeta", net.units}})
+    sums.emplace_back(call, name, length);
+  double** const places[] = {&pass.d_bias, &net.input.d_gamma, &net.recurrent.d_gamma, &net.readout.d_gamma, &pass.d_beta};
+  for (size_t i = 0; i < sums.size(); i++) *places[i] = sums[i].values.data();
+  // The sums are moved, not copied: the pass points into them.
+  return call.later([pass, sums = std::move(sums)] {
+    normalized_backward(pass);
+    for (const Sum& sum : sums) sum.store();
+  });
 }
 
 }  // namespace
 
 void register_sequence_bn(napi_env env, napi_value exports) {
-  define(env, exports, "normalizedMemory", memory);
-  define(env, exports, "normalizedForward", forward);
-  define(env, exports, "normalizedBackward", backward);
+  define_later(env, exports, "normalizedMemory", memory);
+  define_later(env, exports, "normalizedForward", forward);
+  define_later(env, exports, "normalizedBackward", backward);
 }
 
 }  // namespace rnnx

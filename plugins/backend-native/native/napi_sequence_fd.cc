@@ -41,8 +41,7 @@ napi_value forward(Call& call) {
   pass.memory = call.floats_or_null("memory", moment_memory(pass.net));
   pass.mean = call.floats("mean", all);
   pass.variance = call.floats("variance", all);
-  moment_forward(pass);
-  return nullptr;
+  return call.later([pass] { moment_forward(pass); });
 }
 
 napi_value backward(Call& call) {
@@ -59,15 +58,14 @@ napi_value backward(Call& call) {
   pass.d_recurrent = call.floats("dRecurrent", units * units);
   pass.d_initial_mean = call.floats("dInitialMean", state);
   pass.d_initial_variance = call.floats("dInitialVariance", state);
-  moment_backward(pass);
-  return nullptr;
+  return call.later([pass] { moment_backward(pass); });
 }
 
 }  // namespace
 
 void register_sequence_fd(napi_env env, napi_value exports) {
-  define(env, exports, "momentForward", forward);
-  define(env, exports, "momentBackward", backward);
+  define_later(env, exports, "momentForward", forward);
+  define_later(env, exports, "momentBackward", backward);
 }
 
 }  // namespace rnnx

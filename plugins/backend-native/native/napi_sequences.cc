@@ -167,15 +167,15 @@ napi_value forward(Call& call) {
   pass.initial_cell = lstm ? call.floats("initialCell", state) : (call.any(), nullptr);
   pass.layout = sequence_layout(s, true);
   pass.memory = call.floats_or_null("memory", pass.layout.size);
+  if (pass.memory == nullptr) pass.layout = sequence_layout(s, false);
   pass.hidden = call.floats("hidden", s.steps * state);
   pass.last_hidden = call.floats("lastHidden", state);
   pass.last_cell = lstm ? call.floats("lastCell", state) : (call.any(), nullptr);
-  if (pass.memory == nullptr) {
-    pass.layout = sequence_layout(s, false);
-    pass.memory = scratch(Scratch::sequence_two, pass.layout.size);
-  }
-  sequence_forward(pass);
-  return nullptr;
+  // The perturbations are moved, not copied: the pass points into them.
+  return call.later([pass, perturbations = std::move(perturbations)]() mutable {
+    if (pass.memory == nullptr) pass.memory = scratch(Scratch::sequence_two, pass.layout.size);
+    sequence_forward(pass);
+  });
 }
 
 /// What both functions of the backward pass begin with, up to the memory.
@@ -210,9 +210,10 @@ napi_value backward(Call& call) {
   pass.d_bias = s.cell == SequenceCell::gru_after ? call.floats("dBias", s.units) : (call.any(), nullptr);
   pass.d_initial_hidden = call.floats("dInitialHidden", state);
   pass.d_initial_cell = s.cell == SequenceCell::lstm ? call.floats("dInitialCell", state) : (call.any(), nullptr);
-  sequence_backward(pass);
-  perturbations.wide.add_columns();
-  return nullptr;
+  return call.later([pass, perturbations = std::move(perturbations)] {
+    sequence_backward(pass);
+    perturbations.wide.add_columns();
+  });
 }
 
 /// sequenceWeightValues(cell, steps, batch, units, perturbationCount, perturbationTable, values, gradients, recurrent,
@@ -222,18 +223,19 @@ napi_value weight_values(Call& call) {
   Perturbations perturbations;
   take_backward(call, pass, perturbations);
   if (pass.layout.d_sums < 0) call.refuse("perturbationTable", "has no value at the weights");
-  sequence_weight_values(pass);
-  perturbations.wide.add_columns();
-  return nullptr;
+  return call.later([pass, perturbations = std::move(perturbations)] {
+    sequence_weight_values(pass);
+    perturbations.wide.add_columns();
+  });
 }
 
 }  // namespace
 
 void register_sequence(napi_env env, napi_value exports) {
-  define(env, exports, "sequenceMemory", memory);
-  define(env, exports, "sequenceForward", forward);
-  define(env, exports, "sequenceBackward", backward);
-  define(env, exports, "sequenceWeightValues", weight_values);
+  define_later(env, exports, "sequenceMemory", memory);
+  define_later(env, exports, "sequenceForward", forward);
+  define_later(env, exports, "sequenceBackward", backward);
+  define_later(env, exports, "sequenceWeightValues", weight_values);
 }
 
 }  // namespace rnnx

@@ -79,8 +79,7 @@ napi_value product(Call& call) {
   s.matrix.values = call.floats("matrix", rows * columns);
   const float* const x = call.floats("x", s.steps * s.batch * (transposed ? columns : rows));
   float* const y = call.floats("y", s.steps * s.batch * (transposed ? rows : columns));
-  stepped_product(s.matrix, transposed, s.steps, s.batch, x, y);
-  return nullptr;
+  return call.later([=, s = std::move(s)] { stepped_product(s.matrix, transposed, s.steps, s.batch, x, y); });
 }
 
 /// steppedProductGradient(steps, batch, rows, columns, perturbationCount, perturbationTable, values, gradients, matrix, x, dy,
@@ -98,16 +97,17 @@ napi_value product_gradient(Call& call) {
   take_values(call, s, values);
   take_gradients(call, s, gradients);
   link(s);
-  stepped_gradient(s.matrix, {s.steps, s.batch, x, rows, dy, columns, 0, columns}, d_matrix);
-  s.wide.add_columns();
-  return nullptr;
+  return call.later([=, s = std::move(s), rows = rows, columns = columns] {
+    stepped_gradient(s.matrix, {s.steps, s.batch, x, rows, dy, columns, 0, columns}, d_matrix);
+    s.wide.add_columns();
+  });
 }
 
 }  // namespace
 
 void register_stepped(napi_env env, napi_value exports) {
-  define(env, exports, "steppedProduct", product);
-  define(env, exports, "steppedProductGradient", product_gradient);
+  define_later(env, exports, "steppedProduct", product);
+  define_later(env, exports, "steppedProductGradient", product_gradient);
 }
 
 }  // namespace rnnx

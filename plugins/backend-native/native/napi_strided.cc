@@ -50,26 +50,29 @@ napi_value copy_float(Call& call) {
   const Extent sizes = extent(call);
   const float* source = call.floats("source", sizes.from);
   float* target = call.floats("target", sizes.to);
-  if (!sizes.empty)
+  if (sizes.empty) return nullptr;
+  return call.later([=] {
     copy_block(sizes.block, reinterpret_cast<const uint32_t*>(source), reinterpret_cast<uint32_t*>(target));
-  return nullptr;
+  });
 }
 
 napi_value copy_int(Call& call) {
   const Extent sizes = extent(call);
   const int32_t* source = call.ints("source", sizes.from);
   int32_t* target = call.ints("target", sizes.to);
-  if (!sizes.empty)
+  if (sizes.empty) return nullptr;
+  const auto copy = [=] {
     copy_block(sizes.block, reinterpret_cast<const uint32_t*>(source), reinterpret_cast<uint32_t*>(target));
-  return nullptr;
+  };
+  return call.later(copy, true);
 }
 
 napi_value copy_bool(Call& call) {
   const Extent sizes = extent(call);
   const uint8_t* source = call.bytes("source", sizes.from);
   uint8_t* target = call.bytes("target", sizes.to);
-  if (!sizes.empty) copy_block(sizes.block, source, target);
-  return nullptr;
+  if (sizes.empty) return nullptr;
+  return call.later([=] { copy_block(sizes.block, source, target); }, true);
 }
 
 /// gather(batch, outer, rows, width, count, x, places, out): out[b, o, i] = x[b, o, places[b, i]], rows of `width`
@@ -84,17 +87,19 @@ napi_value gather(Call& call) {
   const int64_t blocks = batch * outer;
   if (blocks * rows > INT32_MAX || blocks * count > INT32_MAX) call.refuse("rows", "makes too many rows");
   const float* x = call.floats("x", blocks * rows * width);
-  const int32_t* places = call.ints("places", batch * count);
+  const int32_t* places = call.ints_now("places", batch * count);
   float* out = call.floats("out", blocks * count * width);
   for (int64_t i = 0; i < batch * count; i++)
     if (places[i] < 0 || places[i] >= rows) return make_boolean(call.env, false);
   if (width == 0) return make_boolean(call.env, true);
-  parallel_for(blocks * count, 1 + 16384 / width, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t block = i / count;
-      const int64_t place = places[block / outer * count + i % count];
-      std::memcpy(out + i * width, x + (block * rows + place) * width, static_cast<size_t>(width) * sizeof(float));
-    }
+  call.later([=] {
+    parallel_for(blocks * count, 1 + 16384 / width, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        const int64_t block = i / count;
+        const int64_t place = places[block / outer * count + i % count];
+        std::memcpy(out + i * width, x + (block * rows + place) * width, static_cast<size_t>(width) * sizeof(float));
+      }
+    });
   });
   return make_boolean(call.env, true);
 }
@@ -110,24 +115,25 @@ napi_value segment_sum(Call& call) {
   float* out = call.floats("out", segments * width);
   const bool cleared = call.boolean("cleared");
   if (segments * width == 0) return nullptr;
-  if (!cleared) parallel_for(segments * width, 65536, [&](int64_t begin, int64_t end) {
-    std::memset(out + begin, 0, static_cast<size_t>(end - begin) * sizeof(float));
+  return call.later([=] {
+    if (!cleared) parallel_for(segments * width, 65536, [&](int64_t begin, int64_t end) {
+      std::memset(out + begin, 0, static_cast<size_t>(end - begin) * sizeof(float));
+    });
+    // By columns, so that the order in which rows are added does not depend on the split.
+    parallel_for(width, rows == 0 ? width : 64 + 8192 / rows, [&](int64_t begin, int64_t end) {
+      reductions().segment_sum(x, segment, rows, width, segments, out, begin, end);
+    });
   });
-  // By columns, so that the order in which rows are added does not depend on the split.
-  parallel_for(width, rows == 0 ? width : 64 + 8192 / rows, [&](int64_t begin, int64_t end) {
-    reductions().segment_sum(x, segment, rows, width, segments, out, begin, end);
-  });
-  return nullptr;
 }
 
 }  // namespace
 
 void register_strided(napi_env env, napi_value exports) {
-  define(env, exports, "copyFloat", copy_float);
-  define(env, exports, "copyInt", copy_int);
-  define(env, exports, "copyBool", copy_bool);
-  define(env, exports, "gather", gather);
-  define(env, exports, "segmentSum", segment_sum);
+  define_later(env, exports, "copyFloat", copy_float);
+  define_later(env, exports, "copyInt", copy_int);
+  define_later(env, exports, "copyBool", copy_bool);
+  define_later(env, exports, "gather", gather);
+  define_later(env, exports, "segmentSum", segment_sum);
 }
 
 }  // namespace rnnx

@@ -15,7 +15,26 @@ struct Refusal {
 struct Function {
   const char* name;
   Body body;
+  bool may_put_off;
 };
+
+/// What an environment, a Node thread, has put off.
+struct Pending {
+  Queue* queue;
+  /// Whether some of it writes whole numbers.
+  bool whole;
+
+  void wait() {
+    whole = false;
+    if (queue) queue->drain();
+  }
+};
+
+Pending& pending(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return *static_cast<Pending*>(data);
+}
 
 const char* type_text(napi_env env, napi_value value) {
   napi_valuetype type = napi_undefined;
@@ -59,7 +78,7 @@ napi_value trampoline(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
   const Function* function = static_cast<const Function*>(data);
   try {
-    Call call(env, info, function->name);
+    Call call(env, info, function->name, function->may_put_off);
     return function->body(call);
   } catch (const Refusal& refusal) {
     throw_js(env, "RNNX_NATIVE_ARGUMENT", refusal.text, refusal.range);
@@ -71,10 +90,39 @@ napi_value trampoline(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-Call::Call(napi_env environment, napi_callback_info info, const char* function) : env(environment), function_(function) {
+Call::Call(napi_env environment, napi_callback_info info, const char* function, bool may_put_off)
+    : env(environment), function_(function), may_put_off_(may_put_off) {
   napi_get_cb_info(env, info, &count_, arguments_, nullptr, nullptr);
   // Node fills the rest with undefined and reports how many came.
   if (count_ > most) count_ = most;
+  if (!may_put_off) wait();
+}
+
+Call::Keeper::Keeper(const Call& call) : env_(call.env) {
+  references_.reserve(call.arrays_.size());
+  for (const napi_value array : call.arrays_) {
+    napi_ref reference = nullptr;
+    if (napi_create_reference(env_, array, 1, &reference) == napi_ok) references_.push_back(reference);
+  }
+}
+
+Call::Keeper::~Keeper() {
+  for (const napi_ref reference : references_) napi_delete_reference(env_, reference);
+}
+
+void Call::wait() { pending(env).wait(); }
+
+void Call::submit(std::unique_ptr<Command> command, bool whole) {
+  Pending& to = pending(env);
+  if (to.queue == nullptr) return command->run();
+  to.whole = to.whole || whole;
+  to.queue->submit(std::move(command));
+}
+
+int32_t* Call::ints_now(const char* name, int64_t length) {
+  int32_t* const values = ints(name, length);
+  if (pending(env).whole) wait();
+  return values;
 }
 
 napi_value Call::next() {
@@ -154,6 +202,7 @@ void* Call::array(const char* name, napi_typedarray_type type, const char* type_
                   static_cast<long long>(length), static_cast<unsigned long long>(elements));
     throw refusal;
   }
+  keep(value);
   return data;
 }
 
@@ -187,13 +236,32 @@ uint8_t* Call::bytes(const char* name, int64_t length) {
   return static_cast<uint8_t*>(array(name, napi_uint8_array, "Uint8Array", length));
 }
 
-void define(napi_env env, napi_value exports, const char* name, Body body) {
+namespace {
+
+void put_on(napi_env env, napi_value exports, const char* name, Body body, bool may_put_off) {
   // As long as the environment: a few bytes a function.
-  Function* function = new Function{name, body};
+  Function* function = new Function{name, body, may_put_off};
   napi_add_env_cleanup_hook(env, [](void* data) { delete static_cast<Function*>(data); }, function);
   napi_value value = nullptr;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, trampoline, function, &value) != napi_ok) return;
   napi_set_named_property(env, exports, name, value);
+}
+
+}  // namespace
+
+void define(napi_env env, napi_value exports, const char* name, Body body) { put_on(env, exports, name, body, false); }
+
+void define_later(napi_env env, napi_value exports, const char* name, Body body) { put_on(env, exports, name, body, true); }
+
+void start_queue(napi_env env) {
+  Pending* const made = new Pending{Queue::claim(), false};
+  napi_set_instance_data(env, made, [](napi_env, void* data, void*) { delete static_cast<Pending*>(data); }, nullptr);
+  // Before the environment takes the arrays away.
+  napi_add_env_cleanup_hook(env, [](void* data) {
+    Pending* const left = static_cast<Pending*>(data);
+    if (left->queue) left->queue->release();
+    left->queue = nullptr;
+  }, made);
 }
 
 napi_value make_number(napi_env env, double value) {

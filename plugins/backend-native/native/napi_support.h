@@ -5,6 +5,11 @@
 #include <node_api.h>
 
 #include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "queue.h"
 
 namespace rnnx {
 
@@ -30,11 +35,49 @@ class Call {
   /// Throws the JavaScript error from a check of the function's own: "<name> <complaint>".
   [[noreturn]] void refuse(const char* name, const char* complaint);
 
+  /// What the last function named `ints` gave, once all that is to write it has run: for those who look into it at once.
+  int32_t* ints_now(const char* name, int64_t length);
+  /// Waits for all that was put off.
+  void wait();
+  /// Puts off the rest of the function: `work` runs, on any thread, after all that was put off before and before anything
+  /// looks at arrays in JavaScript, see `waitForKernels`. The arrays taken so far stay until then. `whole`: it writes whole
+  /// numbers, which others may look into.
+  template <class F>
+  napi_value later(F work, bool whole = false) {
+    submit(std::make_unique<Later<F>>(*this, std::move(work)), whole);
+    return nullptr;
+  }
+
   napi_env env;
 
-  Call(napi_env environment, napi_callback_info info, const char* function);
+  Call(napi_env environment, napi_callback_info info, const char* function, bool may_put_off);
+  /// An array that `later` keeps.
+  void keep(napi_value array) {
+    if (may_put_off_) arrays_.push_back(array);
+  }
 
  private:
+  /// Keeps arrays from the garbage collector. Made and destroyed by the thread of the environment.
+  class Keeper : public Command {
+   public:
+    explicit Keeper(const Call& call);
+    ~Keeper() override;
+
+   private:
+    napi_env env_;
+    std::vector<napi_ref> references_;
+  };
+  template <class F>
+  class Later : public Keeper {
+   public:
+    Later(const Call& call, F work) : Keeper(call), work_(std::move(work)) {}
+    void run() override { work_(); }
+
+   private:
+    F work_;
+  };
+
+  void submit(std::unique_ptr<Command> command, bool whole);
   napi_value next();
   void* array(const char* name, napi_typedarray_type type, const char* type_name, int64_t length);
 
@@ -43,13 +86,20 @@ class Call {
   size_t count_ = most;
   size_t taken_ = 0;
   const char* function_;
+  bool may_put_off_;
+  std::vector<napi_value> arrays_;
 };
 
 /// The function's work; its value is what JavaScript gets (nullptr: undefined).
 using Body = napi_value (*)(Call& call);
 
-/// Puts a function on the exports.
+/// Puts a function on the exports. It runs once all that was put off before has run.
 void define(napi_env env, napi_value exports, const char* name, Body body);
+/// One that puts its work off, or that looks at no array that others write.
+void define_later(napi_env env, napi_value exports, const char* name, Body body);
+
+/// Gives the environment its queue; before all functions.
+void start_queue(napi_env env);
 
 napi_value make_number(napi_env env, double value);
 napi_value make_boolean(napi_env env, bool value);

@@ -39,6 +39,7 @@ inline float* floats_in(Call& call, napi_value value, const char* name, int64_t 
       kind != napi_float32_array)
     call.refuse(name, "must hold Float32Arrays");
   if (static_cast<int64_t>(found) < length) call.refuse(name, "has an element that is too short for its shape");
+  call.keep(value);
   return static_cast<float*>(data);
 }
 

@@ -87,13 +87,10 @@ class Pool {
     threads_ = threads;
     seats_.store(threads - 1, std::memory_order_relaxed);
     next_.store(0, std::memory_order_relaxed);
-    // Opens the job: a new generation with nobody in it. Sequentially consistent against `sleepers_`.
+    // Opens the job: a new generation with nobody in it. Sequentially consistent against those asleep.
     const uint64_t generation = (state_.load(std::memory_order_relaxed) >> generation_shift) + 1;
     state_.store(generation << generation_shift | open_bit);
-    if (sleepers_.load() > 0) {
-      { std::lock_guard<std::mutex> lock(mutex_); }
-      wake_.notify_all();
-    }
+    wake(runner_asleep_.load() + others_asleep_.load() + helpers_asleep_.load() > 0);
     work();
     // Closes it, so that nobody enters late, and waits for those who are in.
     state_.fetch_and(~open_bit);
@@ -104,9 +101,36 @@ class Pool {
     caller_waits_ = false;
   }
 
+  /// Only with `in_use` held.
+  void start(int wanted) {
+    for (; started_ < wanted; started_++) {
+      try {
+        std::thread([this, first = started_ == 0] { serve(first); }).detach();
+      } catch (...) {
+        return;  // No more threads to be had: fewer share the work.
+      }
+    }
+  }
+
+  void help(bool (*holds)(void*), void* context) {
+    // A loop that is open already is to be joined as well.
+    uint64_t seen = ~uint64_t{0};
+    while (!holds(context)) {
+      const uint64_t generation = wait_for_other_than(seen, helpers_asleep_, [&] { return holds(context); });
+      if (generation != seen) join(generation);
+      seen = generation;
+    }
+  }
+
+  bool has_threads() const { return started_.load(std::memory_order_relaxed) > 0; }
+  void wake_runner() { wake(runner_asleep_.load() > 0); }
+  void wake_helpers() { wake(helpers_asleep_.load() > 0); }
+  void set_errands(const Errands* errands) { errands_.store(errands, std::memory_order_release); }
+
   std::mutex in_use;
 
  private:
+  static constexpr Errands none_ = {[] { return false; }, [] { return false; }};
   static constexpr uint64_t active_mask = 0xffff;
   static constexpr uint64_t open_bit = 1u << 16;
   static constexpr int generation_shift = 17;
@@ -141,39 +165,48 @@ class Pool {
     }
   }
 
-  void serve() {
+  /// After what sleeping threads wait for has come true, if there are any.
+  void wake(bool any) {
+    if (!any) return;
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    wake_.notify_all();
+  }
+
+  /// Takes part in the loop of this generation, if it is still open.
+  void join(uint64_t generation) {
+    if (!enter(generation)) return;
+    // More threads than this loop may use can exist after the count was lowered.
+    if (seats_.fetch_sub(1, std::memory_order_relaxed) > 0) work();
+    leave();
+  }
+
+  void serve(bool runs_errands) {
     uint64_t seen = 0;
+    std::atomic<int>& asleep = runs_errands ? runner_asleep_ : others_asleep_;
+    const auto errand = [&] { return runs_errands && errands_.load(std::memory_order_acquire)->waiting(); };
     for (;;) {
-      uint64_t generation = wait_for_other_than(seen);
+      const uint64_t generation = wait_for_other_than(seen, asleep, errand);
+      if (generation != seen)
+        join(generation);
+      else if (errand())
+        errands_.load(std::memory_order_acquire)->take();
       seen = generation;
-      if (!enter(generation)) continue;
-      // More threads than this loop may use can exist after the count was lowered.
-      if (seats_.fetch_sub(1, std::memory_order_relaxed) > 0) work();
-      leave();
     }
   }
 
-  uint64_t wait_for_other_than(uint64_t seen) {
+  /// Until there is another generation, or `or_else`. Sleeps where neither comes for long.
+  template <class F>
+  uint64_t wait_for_other_than(uint64_t seen, std::atomic<int>& asleep, const F& or_else) {
     uint64_t generation = 0;
     const auto changed = [&](std::memory_order order) {
-      return (generation = state_.load(order) >> generation_shift) != seen;
+      return (generation = state_.load(order) >> generation_shift) != seen || or_else();
     };
     if (spin_until(until_work, [&] { return changed(std::memory_order_acquire); })) return generation;
     std::unique_lock<std::mutex> lock(mutex_);
-    sleepers_.fetch_add(1);
+    asleep.fetch_add(1);
     wake_.wait(lock, [&] { return changed(std::memory_order_seq_cst); });
-    sleepers_.fetch_sub(1);
+    asleep.fetch_sub(1);
     return generation;
-  }
-
-  void start(int wanted) {
-    for (; started_ < wanted; started_++) {
-      try {
-        std::thread([this] { serve(); }).detach();
-      } catch (...) {
-        return;  // No more threads to be had: fewer share the work.
-      }
-    }
   }
 
   std::atomic<uint64_t> state_{0};
@@ -184,8 +217,12 @@ class Pool {
   int threads_ = 1;
   RangeFunction function_ = nullptr;
   void* context_ = nullptr;
-  int started_ = 0;
-  alignas(64) std::atomic<int> sleepers_{0};
+  std::atomic<int> started_{0};
+  std::atomic<const Errands*> errands_{&none_};
+  /// The thread that runs errands, the other threads of the pool, and those that help until something holds.
+  alignas(64) std::atomic<int> runner_asleep_{0};
+  std::atomic<int> others_asleep_{0};
+  std::atomic<int> helpers_asleep_{0};
   bool caller_waits_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -230,6 +267,25 @@ void parallel_run(int64_t n, int64_t grain, RangeFunction function, void* contex
   if (!lock.owns_lock()) return function(context, 0, n);
   shared.run(n, grain, function, context, threads);
 }
+
+void set_errands(const Errands& errands) {
+  static const Errands kept = errands;
+  pool().set_errands(&kept);
+}
+
+void wake_idle() {
+  Pool& shared = pool();
+  if (!shared.has_threads()) {
+    // Whoever holds it starts threads for a loop of its own.
+    std::unique_lock<std::mutex> lock(shared.in_use, std::try_to_lock);
+    if (lock.owns_lock()) shared.start(thread_count() - 1);
+  }
+  shared.wake_runner();
+}
+
+void help_until(bool (*holds)(void*), void* context) { pool().help(holds, context); }
+
+void wake_waiting() { pool().wake_helpers(); }
 
 float* scratch(Scratch slot, int64_t floats) {
   thread_local Buffers buffers;

@@ -26,6 +26,21 @@ inline void parallel_for(int64_t n, int64_t grain, const F& fn) {
       const_cast<F*>(&fn));
 }
 
+/// What one thread of the pool does when there is no loop to take part in: `waiting` says whether there is something, `take` does
+/// it. Both may be called at any time from any thread of the pool.
+struct Errands {
+  bool (*waiting)();
+  bool (*take)();
+};
+void set_errands(const Errands& errands);
+
+/// Wakes threads that sleep, so that they see that an errand waits; starts them if there are none.
+void wake_idle();
+
+/// Takes part in other threads' loops until `holds`, which what they do must bring about and end with `wake_waiting`.
+void help_until(bool (*holds)(void* context), void* context);
+void wake_waiting();
+
 /// Memory of the calling thread, 64-byte aligned, at least `floats` long; contents undefined. Each slot keeps its largest
 /// size until the thread ends, and a second call for a slot invalidates the first.
 enum class Scratch { gemm_a, gemm_b, loss, loss_panels, sequence, sequence_two, sequence_rows, stepped, count };

@@ -5,7 +5,9 @@ import type { NormalizedAddon } from './fused/normalized-addon.js';
 
 /**
  * Functions of the addon. They check every argument and throw a TypeError or RangeError with the code
- * RNNX_NATIVE_ARGUMENT. Results go into arrays that the caller gives; these may be longer than needed. A `shapes`
+ * RNNX_NATIVE_ARGUMENT. Those that give nothing back are kernels: they run in the order in which they are called, while
+ * JavaScript goes on, and until `waitForKernels` nobody else may change, or look for results in, their arrays. All others,
+ * but for the sizes of memories and `gather`, wait for the kernels before. Results go into arrays that the caller gives; these may be longer than needed. A `shapes`
  * argument is an Int32Array of 17: the result's rank r, r sizes of a, r sizes of b, with 1 where an axis repeats.
  */
 export interface RuntimeAddon {
@@ -14,6 +16,10 @@ export interface RuntimeAddon {
   threadCount(): number;
   /** @param count 1 to 256 */
   setThreadCount(count: number): void;
+  /** Returns when all kernels that were called have run. */
+  waitForKernels(): void;
+  /** @param mode an index into `queueModes` */
+  setQueueMode(mode: number): void;
 }
 
 export interface MatrixAddon {
@@ -88,12 +94,23 @@ export interface CopyAddon {
   ): void;
 }
 
+export interface FillAddon {
+  fillFloat(count: number, value: number, out: Float32Array): void;
+  fillInt(count: number, value: number, out: Int32Array): void;
+  fillBool(count: number, value: number, out: Uint8Array): void;
+  /** out[i] = x[i mod length] */
+  repeat(length: number, x: Float32Array, count: number, out: Float32Array): void;
+  /** Zeros in some rows of out [count / width, width]. */
+  clearRows(count: number, out: Float32Array, width: number, rowCount: number, rows: Int32Array): void;
+}
+
 export interface Addon
   extends RuntimeAddon,
     MatrixAddon,
     ElementwiseAddon,
     ReduceAddon,
     CopyAddon,
+    FillAddon,
     SequenceAddon,
     SteppedAddon,
     GatedAddon,
@@ -144,6 +161,8 @@ export const unaryOperations = [
   'sin',
   'cos',
 ] as const;
+/** Kernels run while JavaScript goes on, before their call returns, or when somebody waits for them: see native/queue.h. */
+export const queueModes = ['on', 'off', 'late'] as const;
 export const reductions = ['sum', 'mean', 'max', 'min'] as const;
 
 export type BinaryOperation = (typeof binaryOperations)[number];

@@ -13,6 +13,8 @@ interface TensorData {
   /** Where the values lie in the pool's memory. */
   slot?: Slot;
   filled?: FilledRows;
+  /** Whether kernels write the values, which then may not be there yet. */
+  made?: boolean;
 }
 
 /** Rows, ascending, outside which a tensor is zero: as a gradient of a table of which few rows were read. */
@@ -35,7 +37,10 @@ interface CpuBackend extends tf.KernelBackend {
   disposeData(id: object, force?: boolean): boolean;
 }
 
-/** tfjs's cpu backend with pooled memory and the addon at hand. */
+/**
+ * tfjs's cpu backend with pooled memory and the addon at hand. The addon's kernels run while JavaScript goes on: `view`,
+ * `floats`, `ints` and `bools` give arrays for kernels; JavaScript looks into those of `look`, and into others after `wait`.
+ */
 export interface NativeBackend extends CpuBackend {
   readonly addon: Addon;
   /** The elements in row-major order, in the array type that the dtype promises, to be read only. */
@@ -43,6 +48,12 @@ export interface NativeBackend extends CpuBackend {
   floats(x: tf.TensorInfo): Float32Array;
   ints(x: tf.TensorInfo): Int32Array;
   bools(x: tf.TensorInfo): Uint8Array;
+  /** As `view`, for JavaScript: once the kernels that write them have run. */
+  look(x: tf.TensorInfo): Numbers;
+  /** Returns when all kernels have run. */
+  wait(): void;
+  /** Gives all elements of a tensor from `output` one value. */
+  fill(x: tf.TensorInfo, value: number): void;
   /** A new tensor whose elements are undefined until written through `view`. */
   output(shape: readonly number[], dtype: NumericType): tf.TensorInfo;
   /** A new tensor of zeros of which some rows are to be written. Its elements are never changed afterwards. */
@@ -72,18 +83,36 @@ export function createNativeBackend(addon: Addon): NativeBackend {
 
   class Native extends Base implements NativeBackend {
     readonly addon = addon;
-    readonly #pool = new BufferPool();
+    readonly #pool = new BufferPool(addon);
+    /** While kernels of tfjs hand over arrays, which nobody changes afterwards. */
+    #ours = false;
 
     constructor() {
       super();
       this.firstUse = false;
     }
 
-    /** Kernels of tfjs hand over fresh arrays, and parts of other tensors' arrays, which must be counted. */
+    /** The caller may change its array while kernels read the tensor: it is copied. */
     override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+      if (!this.#ours && ArrayBuffer.isView(values)) return this.#copy(values as Numbers, shape, dtype);
       const id = super.write(values, shape, dtype);
       this.#count(id, values);
       return id;
+    }
+
+    /** Kernels of tfjs hand over fresh arrays, and parts of other tensors' arrays, which must be counted. */
+    override makeTensorInfo(
+      shape: number[],
+      dtype: tf.DataType,
+      values?: tf.backend_util.BackendValues | string[],
+    ): tf.TensorInfo {
+      const before = this.#ours;
+      this.#ours = true;
+      try {
+        return super.makeTensorInfo(shape, dtype, values);
+      } finally {
+        this.#ours = before;
+      }
     }
 
     override move(
@@ -97,10 +126,19 @@ export function createNativeBackend(addon: Addon): NativeBackend {
       this.#count(id, values);
     }
 
-    /** Reads of pooled memory are copies: what was read stays what it was. */
+    /** Reads are copies: what was read stays what it was, and kernels do not see it change. */
     override readSync(id: object): tf.backend_util.BackendValues {
+      if (this.data.get(id).made) this.wait();
       const values = super.readSync(id);
-      return this.data.get(id).slot === undefined ? values : (values as Numbers).slice();
+      return ArrayBuffer.isView(values) ? (values as Numbers).slice() : values;
+    }
+
+    override async time(f: () => void): Promise<tf.BackendTimingInfo> {
+      this.wait();
+      return super.time(() => {
+        f();
+        this.wait();
+      });
     }
 
     override disposeData(id: object, force = false): boolean {
@@ -110,7 +148,11 @@ export function createNativeBackend(addon: Addon): NativeBackend {
       if (!gone || slot === undefined) return gone;
       // A slice that is left may change its elements once it is alone.
       const zeros = data!.filled !== undefined && slot.uses === 1;
-      if (zeros) clearRows(data!.values as Float32Array, data!.filled!);
+      if (zeros) {
+        const { width, rows } = data!.filled!;
+        const values = data!.values as Float32Array;
+        addon.clearRows(values.length, values, width, rows.length, rows);
+      }
       this.#pool.release(slot, zeros);
       return gone;
     }
@@ -128,17 +170,54 @@ export function createNativeBackend(addon: Addon): NativeBackend {
     // A tensor may hold an array of another type than its own: some of tfjs's kernels only change the label.
     floats(x: tf.TensorInfo): Float32Array {
       const { values } = this.data.get(x.dataId);
-      return values instanceof Float32Array ? values : Float32Array.from(values as Int32Array);
+      return values instanceof Float32Array ? values : Float32Array.from(this.#settled(x) as Int32Array);
     }
 
     ints(x: tf.TensorInfo): Int32Array {
       const { values } = this.data.get(x.dataId);
-      return values instanceof Int32Array ? values : Int32Array.from(values as Uint8Array);
+      return values instanceof Int32Array ? values : Int32Array.from(this.#settled(x) as Uint8Array);
     }
 
     bools(x: tf.TensorInfo): Uint8Array {
       const { values } = this.data.get(x.dataId);
-      return values instanceof Uint8Array ? values : Uint8Array.from(values as Int32Array);
+      return values instanceof Uint8Array ? values : Uint8Array.from(this.#settled(x) as Int32Array);
+    }
+
+    look(x: tf.TensorInfo): Numbers {
+      this.#settled(x);
+      return this.view(x);
+    }
+
+    wait(): void {
+      addon.waitForKernels();
+    }
+
+    fill(x: tf.TensorInfo, value: number): void {
+      const values = this.view(x);
+      if (values instanceof Float32Array) addon.fillFloat(values.length, value, values);
+      else if (values instanceof Int32Array) addon.fillInt(values.length, value | 0, values);
+      else addon.fillBool(values.length, value & 0xff, values);
+    }
+
+    /** The values as they lie, written. */
+    #settled(x: tf.TensorInfo): tf.backend_util.BackendValues {
+      const data = this.data.get(x.dataId);
+      if (data.made) this.wait();
+      return data.values;
+    }
+
+    #copy(values: Numbers, shape: number[], dtype: tf.DataType): object {
+      const slot = this.#pool.take(values.byteLength);
+      // Kernels may still be at work in memory that waits.
+      if (slot !== undefined) this.wait();
+      const copy =
+        slot === undefined
+          ? values.slice()
+          : new (values.constructor as typeof Float32Array)(slot.buffer, 0, values.length);
+      if (slot !== undefined) (copy as Float32Array).set(values);
+      const id = super.write(copy, shape, dtype);
+      if (slot !== undefined) this.data.get(id).slot = slot;
+      return id;
     }
 
     output(shape: readonly number[], dtype: NumericType): tf.TensorInfo {
@@ -162,7 +241,9 @@ export function createNativeBackend(addon: Addon): NativeBackend {
       const slot = this.#pool.take(size * TypedArray.BYTES_PER_ELEMENT, zeros);
       const values = slot === undefined ? new TypedArray(size) : new TypedArray(slot.buffer, 0, size);
       const dataId = super.write(values, shape as number[], dtype);
-      if (slot !== undefined) this.data.get(dataId).slot = slot;
+      const data = this.data.get(dataId);
+      data.made = true;
+      if (slot !== undefined) data.slot = slot;
       return { dataId, shape: [...shape], dtype };
     }
 
@@ -174,8 +255,18 @@ export function createNativeBackend(addon: Addon): NativeBackend {
     part(x: tf.TensorInfo, start: number, shape: readonly number[]): tf.TensorInfo {
       const values = this.view(x);
       const part = values.subarray(start, start + tf.util.sizeFromShape([...shape]));
-      const copied = part.byteLength < leastShared && part.length < values.length;
-      return this.makeTensorInfo([...shape], x.dtype, copied ? part.slice() : part);
+      if (part.byteLength >= leastShared || part.length === values.length) {
+        const info = this.makeTensorInfo([...shape], x.dtype, part);
+        this.data.get(info.dataId).made = this.data.get(x.dataId).made ?? false;
+        return info;
+      }
+      if (!(part instanceof Float32Array) || part.length === 0) {
+        this.#settled(x);
+        return this.makeTensorInfo([...shape], x.dtype, part.slice());
+      }
+      const info = this.output(shape, 'float32');
+      addon.repeat(part.length, part, part.length, this.floats(info));
+      return info;
     }
 
     release(x: tf.TensorInfo): void {
@@ -204,10 +295,6 @@ export function createNativeBackend(addon: Addon): NativeBackend {
   }
 
   return new Native();
-}
-
-function clearRows(values: Float32Array, { width, rows }: FilledRows): void {
-  for (const row of rows) values.fill(0, row * width, (row + 1) * width);
 }
 
 /** True for tensors whose elements are plain numbers, not strings or complex pairs. */

@@ -1,3 +1,5 @@
+import type { FillAddon } from './addon-types.js';
+
 /** Memory of the pool with the number of tensors that look into it. */
 export interface Slot {
   readonly buffer: ArrayBuffer;
@@ -33,6 +35,9 @@ export interface PoolStatistics {
  * let go first.
  */
 export class BufferPool {
+  /** @param filler what clears memory, after the kernels that are at work in it */
+  constructor(private readonly filler: Pick<FillAddon, 'fillFloat'>) {}
+
   readonly #idle = new Map<number, Slot[]>();
   readonly #slots = new WeakMap<ArrayBufferLike, Slot>();
   #used = 0;
@@ -42,7 +47,7 @@ export class BufferPool {
   #allocated = 0;
 
   /**
-   * Memory of at least `bytes` with one use, contents undefined; `undefined` where pooling does not pay.
+   * Memory of at least `bytes` with one use, contents undefined, of which kernels may still use what was there before; `undefined` where pooling does not pay.
    *
    * @param zeros all zero instead, which costs nothing where such memory waits
    */
@@ -60,7 +65,7 @@ export class BufferPool {
       this.#reused += 1;
       if (waiting!.length === 0) this.#idle.delete(size);
     }
-    if (zeros && !slot.zeros) new Uint8Array(slot.buffer).fill(0);
+    if (zeros && !slot.zeros) this.filler.fillFloat(size / 4, 0, new Float32Array(slot.buffer));
     slot.zeros = false;
     slot.uses = 1;
     this.#use(size);

@@ -15,6 +15,7 @@
 #include "losses.h"
 #include "optimizers.h"
 #include "parallel.h"
+#include "queue.h"
 #include "random.h"
 #include "sequence.h"
 #include "sequence_bn.h"
@@ -311,6 +312,51 @@ void loops(Draws& draws) {
   check(std::all_of(visits.begin(), visits.end(), [](int x) { return x == 1; }), "each index once");
 }
 
+template <class F>
+struct Task final : rnnx::Command {
+  explicit Task(F f) : work(std::move(f)) {}
+  void run() override { work(); }
+  F work;
+};
+template <class F>
+std::unique_ptr<rnnx::Command> task(F work) {
+  return std::make_unique<Task<F>>(std::move(work));
+}
+
+/// Commands that depend on the order in which they run, looked at by the thread that submits them now and then.
+void commands(Draws& draws) {
+  rnnx::Queue* const queue = rnnx::Queue::claim();
+  check(queue != nullptr, "a queue for each caller");
+  if (queue == nullptr) return;
+  const int64_t n = draws.whole(1, 3000), count = draws.whole(1, 600);
+  std::vector<int64_t> x(static_cast<size_t>(n));
+  int64_t expected = 0;
+  for (int64_t k = 0; k < count; k++) {
+    if (draws.whole(0, 30) == 0) rnnx::set_queue_mode(static_cast<rnnx::QueueMode>(draws.whole(0, 2)));
+    queue->submit(task([&x, n, k] {
+      rnnx::parallel_for(n, 500, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) x[static_cast<size_t>(i)] = (3 * x[static_cast<size_t>(i)] + k) % 1000003;
+      });
+    }));
+    expected = (3 * expected + k) % 1000003;
+    if (draws.whole(0, 40) != 0) continue;
+    queue->drain();
+    check(std::all_of(x.begin(), x.end(), [&](int64_t each) { return each == expected; }), "commands up to here");
+  }
+  if (draws.chance()) {
+    bool told = false;
+    try {
+      queue->submit(task([] { throw std::bad_alloc(); }));
+      queue->drain();
+    } catch (const std::bad_alloc&) {
+      told = true;
+    }
+    check(told, "told of no memory");
+  }
+  queue->release();
+  check(std::all_of(x.begin(), x.end(), [&](int64_t each) { return each == expected; }), "all commands");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -322,7 +368,7 @@ int main(int argc, char** argv) {
       for (int round = 0; round < rounds; round++) {
         // Between calls the number may change under others.
         if (caller == 0) rnnx::set_thread_count(static_cast<int>(draws.whole(1, 4)));
-        for (const auto& part : {products, losses, updates, sequences, normalized_sequences, moment_sequences, stepped, loops}) part(draws);
+        for (const auto& part : {products, losses, updates, sequences, normalized_sequences, moment_sequences, stepped, loops, commands}) part(draws);
       }
     });
   for (std::thread& each : callers) each.join();

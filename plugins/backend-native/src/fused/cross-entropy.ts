@@ -35,7 +35,11 @@ export function createLinearCrossEntropy(
         return toTensor(sum);
       });
     },
-    gradientOfRows: (rows, dy, use) => store.borrow(rows, (each) => use(each.fill(store.floats(dy)[0]!))),
+    gradientOfRows: (rows, dy, use) =>
+      store.borrow(rows, (each) => {
+        store.repeat(store.floats(dy), 1, each);
+        use(each);
+      }),
   };
   const run = (outcome: Outcome, operands: Operands) => crossEntropy(addon, store, outcome, operands);
   return {

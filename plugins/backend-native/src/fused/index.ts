@@ -18,10 +18,22 @@ import { toTensor } from './tape.js';
 /** What the native backend runs as one kernel. Each has its composed counterpart in core. */
 export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedKernels {
   const store = new Memory(backend);
-  const fills: RandomFills = {
+  const queued: RandomFills = {
     uniforms: (key0, key1, out) => addon.philoxUniforms(key0 >>> 0, key1 >>> 0, out.length, out),
     normals: (key0, key1, out) => addon.philoxNormals(key0 >>> 0, key1 >>> 0, out.length, out),
     bernoulli: (key0, key1, keep, out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, 1, out),
+  };
+  // The caller looks into the array.
+  const now =
+    <A extends unknown[]>(fill: (...given: A) => void) =>
+    (...given: A) => {
+      fill(...given);
+      addon.waitForKernels();
+    };
+  const fills: RandomFills = {
+    uniforms: now(queued.uniforms),
+    normals: now(queued.normals),
+    bernoulli: now(queued.bernoulli),
   };
   // Fresh memory for the noise of all steps' weights costs as much as the noise: its pages are cleared first.
   const drawn = (shape: readonly number[], fill: (out: Float32Array) => void) => {
@@ -47,9 +59,9 @@ export function createFusedKernels(backend: NativeBackend, addon: Addon): FusedK
     optimizer: createOptimizerKernels(addon, store),
     fills,
     draws: {
-      uniform: (key0, key1, shape) => drawn(shape, (out) => fills.uniforms(key0, key1, out)),
-      normal: (key0, key1, shape) => drawn(shape, (out) => fills.normals(key0, key1, out)),
-      bernoulli: (key0, key1, keep, shape) => drawn(shape, (out) => fills.bernoulli(key0, key1, keep, out)),
+      uniform: (key0, key1, shape) => drawn(shape, (out) => queued.uniforms(key0, key1, out)),
+      normal: (key0, key1, shape) => drawn(shape, (out) => queued.normals(key0, key1, out)),
+      bernoulli: (key0, key1, keep, shape) => drawn(shape, (out) => queued.bernoulli(key0, key1, keep, out)),
       scaledBernoulli: (key0, key1, keep, kept, shape) =>
         drawn(shape, (out) => addon.philoxBernoulli(key0 >>> 0, key1 >>> 0, out.length, keep, kept, out)),
     },

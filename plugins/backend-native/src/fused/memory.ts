@@ -16,9 +16,25 @@ export interface Kept {
 
 /** How fused kernels read tensors, make results and keep what lies between the passes. */
 export class Memory {
-  readonly #pool = new BufferPool();
+  readonly #pool: BufferPool;
 
-  constructor(private readonly backend: NativeBackend) {}
+  constructor(private readonly backend: NativeBackend) {
+    this.#pool = new BufferPool(backend.addon);
+  }
+
+  /** Returns when all kernels have run: before JavaScript looks into arrays, or writes to them. */
+  wait(): void {
+    this.backend.wait();
+  }
+
+  clear(array: Float32Array): void {
+    this.backend.addon.fillFloat(array.length, 0, array);
+  }
+
+  /** Fills `to` with the first `length` values of `from`, over and over. */
+  repeat(from: Float32Array, length: number, to: Float32Array): void {
+    this.backend.addon.repeat(length, from, to.length, to);
+  }
 
   /** Contents undefined. It must become a tensor. */
   result(shape: readonly number[]): Result {
@@ -26,7 +42,7 @@ export class Memory {
     return { info, array: this.backend.floats(info) };
   }
 
-  /** The values where they lie, valid until the tensor is disposed. Refuses disposed tensors. */
+  /** The values where they lie, for kernels, valid until the tensor is disposed. Refuses disposed tensors. */
   floats(tensor: tf.Tensor): Float32Array {
     tensor.throwIfDisposed();
     return this.backend.floats(tensor);

@@ -67,12 +67,12 @@ export function createNormalizedSequence(
     const variances = widths.map((width) => take(steps * width));
     for (const [k, { statistics }] of norms.entries()) {
       if (statistics === undefined) continue;
-      repeat(read(statistics.mean), statistics.mean.size, means[k]!);
-      repeat(read(statistics.variance), statistics.variance.size, variances[k]!);
+      store.repeat(read(statistics.mean), statistics.mean.size, means[k]!);
+      store.repeat(read(statistics.variance), statistics.variance.size, variances[k]!);
     }
     const given = norms[0].mask;
     const mask = given === undefined ? null : take(steps * batch);
-    if (mask !== null) mask.set(read(given!).subarray(0, mask.length));
+    if (mask !== null) store.repeat(read(given!), mask.length, mask);
     return { kept, memory: kept.array.subarray(0, length), statistics: { means, variances, mask } };
   };
 
@@ -84,7 +84,7 @@ export function createNormalizedSequence(
     const sizes = [steps, batch, state.h!.shape[1]!] as const;
     const parameters = parametersOf(request, norms);
     const finish = (hidden: tf.Tensor, c: Result, statistics: Statistics) => {
-      observe(norms, sizes, statistics);
+      observe(store, norms, sizes, statistics);
       const h = tf.squeeze(tf.slice(hidden, [steps - 1, 0, 0], [1, -1, -1]), [0]) as tf.Tensor2D;
       return { hidden: hidden as tf.Tensor3D, state: { h, c: toTensor(c) as tf.Tensor2D } };
     };
@@ -167,15 +167,11 @@ function parametersOf({ cell, weights, bias, state }: NormalizedSequenceRequest,
   };
 }
 
-function observe(norms: Norms, [steps]: Sizes, { means, variances }: Statistics): void {
+function observe(store: Memory, norms: Norms, [steps]: Sizes, { means, variances }: Statistics): void {
   for (const [k, norm] of norms.entries()) {
     if (norm.observe === undefined || norm.statistics !== undefined) continue;
+    store.wait();
     const show = (values: Float32Array) => tf.tensor(values.slice(), [steps, 1, values.length / steps]);
     norm.observe(show(means[k]!), show(variances[k]!), undefined, 0);
   }
-}
-
-/** Fills `to` with the first `length` values, over and over. */
-function repeat(from: Float32Array, length: number, to: Float32Array): void {
-  for (let at = 0; at < to.length; at += length) to.set(from.subarray(0, length), at);
 }

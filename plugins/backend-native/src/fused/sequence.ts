@@ -55,7 +55,7 @@ export function createSequence(
     const candidate = weights.candidate && make(weights.candidate.shape);
     const bias = weights.bias && make(weights.bias.shape);
     const gradients = values.map(({ shape }, i) => (run.wanted[i] === 'here' ? make(shape) : undefined));
-    for (const sum of [bias, ...gradients]) sum?.array.fill(0);
+    for (const sum of [bias, ...gradients]) if (sum) store.clear(sum.array);
     addon.sequenceBackward(
       ...geometry,
       values.map(read),
@@ -77,7 +77,7 @@ export function createSequence(
   /** Gradients of the values at the weights. */
   const valuesBackward = ({ geometry, weights, values, memory, wanted }: Run): tf.Tensor[] => {
     const gradients = values.map(({ shape }, i) => (wanted[i] === 'apart' ? make(shape) : undefined));
-    for (const sum of gradients) sum?.array.fill(0);
+    for (const sum of gradients) if (sum) store.clear(sum.array);
     addon.sequenceWeightValues(
       ...geometry,
       values.map(read),

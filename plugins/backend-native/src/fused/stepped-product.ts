@@ -47,7 +47,7 @@ export function createSteppedProduct(addon: SteppedAddon, store: Memory): NonNul
     const learned = given.filter((_, i) => !perturbations[i]!.constant);
     const ties = tie(learned, () => {
       const results = perturbations.map(({ value, constant }) => (constant ? undefined : store.result(value.shape)));
-      for (const result of results) result?.array.fill(0);
+      for (const result of results) if (result) store.clear(result.array);
       gradients(
         later!.saved,
         later!.dy,
@@ -67,7 +67,7 @@ export function createSteppedProduct(addon: SteppedAddon, store: Memory): NonNul
         gradients(saved, store.floats(dy), none, dMatrix.array);
         if (learned.length > 0) {
           const kept = store.keep(dy.size);
-          kept.array.set(store.floats(dy).subarray(0, dy.size));
+          store.repeat(store.floats(dy), dy.size, kept.array);
           later = { saved, dy: kept.array };
           // The ties' gradients come later within this backward pass, which is synchronous, or not at all.
           queueMicrotask(() => store.release(kept));

@@ -154,7 +154,7 @@ const pad: Kernel = ({ inputs, attrs, backend }) => {
   const out = backend.output(shape, x.dtype);
   const strides = rowMajor(shape);
   const start = paddings.reduce((sum, [before], axis) => sum + before * strides[axis]!, 0);
-  backend.view(out).fill(attrs.constantValue as number);
+  backend.fill(out, attrs.constantValue as number);
   if (sizeOf(x.shape) > 0)
     copyBlock(backend, x.shape, x, { start: 0, strides: rowMajor(x.shape) }, out, { start, strides });
   return out;

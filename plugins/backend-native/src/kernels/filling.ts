@@ -10,7 +10,7 @@ function filled(
 ): tf.TensorInfo | undefined {
   if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') return undefined;
   const out = backend.output(shape, dtype);
-  backend.view(out).fill(value as number);
+  backend.fill(out, Number(value));
   return out;
 }
 

@@ -46,7 +46,7 @@ const unsortedSegmentSum: Kernel = ({ inputs, attrs, backend, addon }) => {
   // Where few rows are written, those who read the sum need not look at the others.
   const few = width > 0 && rows * leastZeros <= segments;
   const out = few
-    ? backend.zerosBut(shape, { width, rows: rowsOf(numbers, segments) })
+    ? backend.zerosBut(shape, { width, rows: rowsOf(backend.look(ids) as Int32Array, segments) })
     : backend.output(shape, 'float32');
   addon.segmentSum(rows, width, segments, values, numbers, backend.floats(out), few);
   return out;
@@ -66,6 +66,7 @@ const oneHot: Kernel = ({ inputs, attrs, backend }) => {
   if (indices.dtype !== 'int32' || !isNumeric({ ...indices, dtype })) return undefined;
   const places = backend.ints(indices);
   const out = backend.output([...indices.shape, depth], dtype);
+  backend.wait();
   const target = backend.view(out).fill(offValue);
   for (let i = 0; i < places.length; i++) {
     const place = places[i]!;

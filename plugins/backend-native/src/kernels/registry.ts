@@ -39,6 +39,7 @@ export function registerKernels(backendName: string, kernels: Readonly<Record<st
     const slow: tf.KernelFunc = constantTime.has(kernelName)
       ? kernelFunc
       : (args) => {
+          (args.backend as NativeBackend).wait();
           const outputs = kernelFunc(args);
           countFallback(kernelName, [args.inputs, outputs]);
           return outputs;

@@ -3,11 +3,25 @@ import { fileURLToPath } from 'node:url';
 import { type Addon, findAddon } from '@rnnx/backend-native';
 import { createRng } from '@rnnx/core';
 
-/** The addon; an error where there is none. */
-export function openAddon(): Addon {
+/** The addon as the backend has it, whose kernels run while JavaScript goes on; an error where there is none. */
+export function rawAddon(): Addon {
   const found = findAddon();
   if ('reason' in found) throw new Error(found.reason);
   return found.addon;
+}
+
+/** The addon, each function of which returns when its results are there. */
+export function openAddon(): Addon {
+  const addon = rawAddon();
+  const waiting = Object.entries(addon).map(([name, call]: [string, (...given: unknown[]) => unknown]) => [
+    name,
+    (...given: unknown[]) => {
+      const result = call(...given);
+      addon.waitForKernels();
+      return result;
+    },
+  ]);
+  return Object.fromEntries(waiting) as Addon;
 }
 
 /** Skips the tests of the enclosing `describe`, and says so, where the addon is not built. */

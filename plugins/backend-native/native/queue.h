@@ -1,0 +1,65 @@
+#pragma once
+// Kernels that a Node thread has asked for and that run while its JavaScript goes on.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+namespace rnnx {
+
+/// Work to be done later. It is destroyed by the thread that submitted it.
+class Command {
+ public:
+  virtual ~Command() = default;
+  virtual void run() = 0;
+};
+
+/// When commands run. The results are the same.
+enum class QueueMode {
+  /// On threads of the pool as soon as they are submitted, and on the thread that waits for them.
+  on,
+  /// Before `submit` returns.
+  off,
+  /// Not before somebody waits for them: what forgets to wait is found by it.
+  late,
+  count
+};
+QueueMode queue_mode();
+void set_queue_mode(QueueMode mode);
+
+/// Commands of one thread. They run one after another in the order in which they came, each on one thread, whose
+/// parallel loops have the pool's other threads. All functions are the submitting thread's.
+class Queue {
+ public:
+  /// One for the calling thread alone, or nullptr where too many threads have one.
+  static Queue* claim();
+  /// Gives it back once all is done.
+  void release();
+
+  /// Waits where too many wait already. May throw as `drain` does.
+  void submit(std::unique_ptr<Command> command);
+  /// Returns when all commands are done, having helped; throws std::bad_alloc if one of them got no memory.
+  void drain();
+
+ private:
+  friend struct Queues;
+  static constexpr uint64_t capacity = 256;
+
+  /// Does commands until none is left, unless another thread is at it.
+  bool execute();
+  bool waiting() const;
+  bool done() const { return finished_.load() == submitted_.load(std::memory_order_relaxed); }
+  void perform(Command& command);
+  /// Destroys what is done.
+  void reap();
+
+  std::atomic<bool> claimed_{false};
+  uint64_t reaped_ = 0;
+  alignas(64) std::atomic<uint64_t> submitted_{0};
+  alignas(64) std::atomic<uint64_t> finished_{0};
+  std::atomic<bool> executing_{false};
+  std::atomic<bool> failed_{false};
+  alignas(64) Command* ring_[capacity] = {};
+};
+
+}  // namespace rnnx
