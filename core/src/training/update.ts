@@ -83,26 +83,27 @@ function updateInPlace(input: UpdateInput): Updated | undefined {
   if (kernels === undefined || optimizer.rule === undefined) return undefined;
   const gradients: Record<string, tf.Tensor> = {};
   for (const [name, weight] of Object.entries(weights)) gradients[name] = gradientOf(name, weight, result.gradients);
-  const square = kernels.squaredNorm(Object.values(result.gradients));
-  if (square === undefined) return undefined;
-
-  // They lie on the host: to gather them and wait would take longer.
-  const [nll, loss] = [numberIn(result.nll), numberIn(result.loss)];
-  const errors = result.errors === undefined ? 0 : numberIn(result.errors);
-  // float32, as the composed path has it: above its range infinite.
-  const gradientNorm = Math.fround(Math.sqrt(Math.fround(square)));
-  requireFinite('loss', nll + loss, where);
-  requireFinite('norm of the gradient', gradientNorm, where);
-  // A norm of zero divides to infinity, and the minimum makes that 1.
-  const scale = clipNorm === null ? 1 : Math.min(1, Math.fround(Math.fround(clipNorm) / gradientNorm));
-  const update = kernels.update({ rule: optimizer.rule, weights, slots, gradients, scale, context });
+  const { rule } = optimizer;
+  const clipped = Object.values(result.gradients);
+  const losses = [result.nll, result.loss] as const;
+  const update = kernels.update({ rule, weights, slots, gradients, clipped, clipNorm, losses, context });
   if (update === undefined) return undefined;
-  if (!update.finite) {
+  try {
+    const { squaredNorm, finite } = update.outcome();
+    // They lie on the host: to gather them would take longer.
+    const [nll, loss] = [numberIn(result.nll), numberIn(result.loss)];
+    const errors = result.errors === undefined ? 0 : numberIn(result.errors);
+    // float32, as the composed path has it: above its range infinite.
+    const gradientNorm = Math.fround(Math.sqrt(Math.fround(squaredNorm)));
+    requireFinite('loss', nll + loss, where);
+    requireFinite('norm of the gradient', gradientNorm, where);
+    requireFinite('sum of the updated weights', finite ? 0 : Number.NaN, where);
+    return { weights: update.weights, slots: update.slots, nll, errors, gradientNorm };
+  } catch (error) {
     disposeReplaced(update.weights, weights);
     disposeReplaced(update.slots, slots);
+    throw error;
   }
-  requireFinite('sum of the updated weights', update.finite ? 0 : Number.NaN, where);
-  return { weights: update.weights, slots: update.slots, nll, errors, gradientNorm };
 }
 
 /** All numbers are read at once. */

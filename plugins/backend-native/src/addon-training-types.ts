@@ -34,55 +34,77 @@ export interface SigmoidLossAddon {
 }
 
 /**
- * One update of one parameter, with the same bits as the composition of tensor operations. `scale` multiplies the gradient
- * g first. Outputs may be the inputs. Updates return whether all new weights are finite.
+ * One update of one parameter, with the same bits as the composition of tensor operations. Outputs may be the inputs.
+ *
+ * `control` [3] is what the kernels of one update tell each other: the square of the gradient's norm so far; the factor that
+ * multiplies the gradient g first, NaN where nothing is to be updated; and 1, which updates make 0 where a new weight is
+ * not finite.
  */
 export interface OptimizerAddon {
+  /** control[0] += Σ x² in double precision, the same at any thread count. */
+  addSquares(count: number, x: Float32Array, control: Float64Array): void;
+
+  /** The same bits where all but some rows, in ascending order, are zero. */
+  addSquaresRows(
+    count: number,
+    x: Float32Array,
+    control: Float64Array,
+    width: number,
+    rowCount: number,
+    rows: Int32Array,
+  ): void;
+
+  /**
+   * control[1] = min(1, limit / √control[0]), in float32; NaN where that root, or the sum of two numbers that are to be
+   * finite, is not. @param limit infinite for none
+   */
+  clip(control: Float64Array, limit: number, first: Float32Array, second: Float32Array): void;
+
   /** out = weight - rate g */
   sgd(
     count: number,
     weight: Float32Array,
     gradient: Float32Array,
-    scale: number,
+    control: Float64Array,
     rate: number,
     out: Float32Array,
-  ): boolean;
+  ): void;
 
   /**
-   * The same for some rows of `width` elements, in ascending order; the others are neither read nor written. It says whether
-   * new weights of those rows are finite.
+   * The same for some rows of `width` elements, in ascending order; the others are neither read nor written, nor looked at
+   * whether they are finite.
    */
   sgdRows(
     count: number,
     weight: Float32Array,
     gradient: Float32Array,
-    scale: number,
+    control: Float64Array,
     rate: number,
     out: Float32Array,
     width: number,
     rowCount: number,
     rows: Int32Array,
-  ): boolean;
+  ): void;
 
   /** v' = momentum v - rate g, out = weight + v' */
   momentum(
     count: number,
     weight: Float32Array,
     gradient: Float32Array,
-    scale: number,
+    control: Float64Array,
     rate: number,
     out: Float32Array,
     momentum: number,
     velocity: Float32Array,
     velocityOut: Float32Array,
-  ): boolean;
+  ): void;
 
   /** Kingma and Ba 2015, algorithm 1; `step` counts from 1, `rate` is without the correction. */
   adam(
     count: number,
     weight: Float32Array,
     gradient: Float32Array,
-    scale: number,
+    control: Float64Array,
     rate: number,
     out: Float32Array,
     beta1: number,
@@ -93,14 +115,14 @@ export interface OptimizerAddon {
     square: Float32Array,
     meanOut: Float32Array,
     squareOut: Float32Array,
-  ): boolean;
+  ): void;
 
   /** s' = decay s + (1 - decay) g², v' = momentum v + rate g / √(s' + epsilon), out = weight - v' */
   rmsprop(
     count: number,
     weight: Float32Array,
     gradient: Float32Array,
-    scale: number,
+    control: Float64Array,
     rate: number,
     out: Float32Array,
     decay: number,
@@ -110,16 +132,10 @@ export interface OptimizerAddon {
     square: Float32Array,
     velocityOut: Float32Array,
     squareOut: Float32Array,
-  ): boolean;
+  ): void;
 
   /** out = mean + (weight - mean) / iterates */
   average(count: number, mean: Float32Array, weight: Float32Array, iterates: number, out: Float32Array): void;
-
-  /** Σ x² in double precision, the same at any thread count. */
-  sumSquares(count: number, x: Float32Array): number;
-
-  /** The same bits where all but some rows, in ascending order, are zero. */
-  sumSquaresRows(count: number, x: Float32Array, width: number, rowCount: number, rows: Int32Array): number;
 }
 
 /** Fills from Philox 4x32-10 under the key (key0, key1), words from 0 to 2^32 - 1: the bits of the core's generator. */

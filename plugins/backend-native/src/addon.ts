@@ -19,9 +19,12 @@ const build = 'npm rebuild @rnnx/backend-native, with a C++17 compiler (Debian: 
 /** Without these it is an addon of another version. */
 const needed: readonly (keyof Addon)[] = [
   'adam',
+  'addSquares',
+  'addSquaresRows',
   'average',
   'binary',
   'clearRows',
+  'clip',
   'compareFloat',
   'compareInt',
   'copyBool',
@@ -68,8 +71,6 @@ const needed: readonly (keyof Addon)[] = [
   'softmaxLoss',
   'softmaxLossGradient',
   'softmaxLossMemory',
-  'sumSquares',
-  'sumSquaresRows',
   'threadCount',
   'unary',
   'waitForKernels',

@@ -9,15 +9,29 @@ export type UpdateRule =
   | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
   | { readonly kind: 'rmsprop'; readonly decay: number; readonly momentum: number; readonly epsilon: number };
 
-export interface UpdateRequest {
+export interface DeviceUpdateRequest {
   readonly rule: UpdateRule;
   readonly weights: Weights;
   readonly slots: Weights;
   /** One a weight, of its shape. */
   readonly gradients: Weights;
-  /** Multiplies the gradients first. */
-  readonly scale: number;
+  /** Everything whose norm is clipped. */
+  readonly clipped: readonly tf.Tensor[];
+  /** Largest norm, `null` for none. */
+  readonly clipNorm: number | null;
   readonly context: UpdateContext;
+}
+
+export interface UpdateRequest extends DeviceUpdateRequest {
+  /** Nothing is updated unless their sum is finite. */
+  readonly losses: readonly [tf.Scalar, tf.Scalar];
+}
+
+export interface UpdateOutcome {
+  /** Before clipping, in double precision. Where it is not finite nothing was updated. */
+  readonly squaredNorm: number;
+  /** Whether all new weights are. */
+  readonly finite: boolean;
 }
 
 /**
@@ -26,25 +40,16 @@ export interface UpdateRequest {
  * owns both. Same bits as the optimizers in tfjs ops.
  */
 export interface OptimizerKernels {
-  /** Σ x² over all tensors; `undefined` where the kernel cannot take them. */
-  squaredNorm(tensors: readonly tf.Tensor[]): number | undefined;
-
   /**
-   * One update of all weights and slots.
+   * Clips by the global norm and updates all weights and slots.
    *
-   * @returns `undefined` where the kernel cannot take the request; nothing has changed then
+   * @returns also what waits for the update and tells its outcome; `undefined` where the kernels cannot take the request,
+   *   and nothing has changed then
    */
-  update(request: UpdateRequest): (OptimizerUpdate & { readonly finite: boolean }) | undefined;
+  update(request: UpdateRequest): (OptimizerUpdate & { outcome(): UpdateOutcome }) | undefined;
 
   /** mean + (weights - mean) / count; `undefined` where the kernel cannot take them. */
   average(mean: Weights, weights: Weights, count: number): Record<string, tf.Tensor> | undefined;
-}
-
-export interface DeviceUpdateRequest extends Omit<UpdateRequest, 'scale'> {
-  /** Everything whose norm is clipped. */
-  readonly clipped: readonly tf.Tensor[];
-  /** Largest norm, `null` for none. */
-  readonly clipNorm: number | null;
 }
 
 /** Updates that a backend makes on its device without waiting for it. */

@@ -19,13 +19,13 @@ export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): Op
     const next = store.result(tensor.shape);
     return { from: store.floats(tensor), to: next.array, tensor: toTensor(next) };
   };
-  const squares = (tensor: tf.Tensor): number => {
+  const addSquares = (tensor: tf.Tensor, control: Float64Array): void => {
     const [size, values, filled] = [tensor.size, store.floats(tensor), store.filledRows(tensor)];
-    return filled === undefined
-      ? addon.sumSquares(size, values)
-      : addon.sumSquaresRows(size, values, filled.width, filled.rows.length, filled.rows);
+    if (filled === undefined) addon.addSquares(size, values, control);
+    else addon.addSquaresRows(size, values, control, filled.width, filled.rows.length, filled.rows);
   };
-  const parameter = ({ rule, slots, gradients, scale, context }: UpdateRequest, name: string, weight: tf.Tensor) => {
+  const parameter = (request: UpdateRequest, name: string, weight: tf.Tensor, control: Float64Array) => {
+    const { rule, slots, gradients, context } = request;
     const w = change(weight);
     const made: Record<string, tf.Tensor> = {};
     const slot = (kind: string): Changing => {
@@ -33,54 +33,55 @@ export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): Op
       made[`${kind}/${name}`] = changing.tensor;
       return changing;
     };
-    const step = [weight.size, w.from, store.floats(gradients[name]!), scale, context.learningRate, w.to] as const;
-    const run = (): boolean => {
-      switch (rule.kind) {
-        case 'sgd': {
-          // What is zero changes nothing.
-          const filled = w.from === w.to ? store.filledRows(gradients[name]!) : undefined;
-          if (filled === undefined) return addon.sgd(...step);
-          return addon.sgdRows(...step, filled.width, filled.rows.length, filled.rows);
-        }
-        case 'momentum': {
-          const v = slot('velocity');
-          return addon.momentum(...step, rule.momentum, v.from, v.to);
-        }
-        case 'adam': {
-          const [m, s] = [slot('mean'), slot('square')];
-          const { beta1, beta2, epsilon } = rule;
-          return addon.adam(...step, beta1, beta2, epsilon, context.step, m.from, s.from, m.to, s.to);
-        }
-        case 'rmsprop': {
-          const [v, s] = [slot('velocity'), slot('square')];
-          return addon.rmsprop(...step, rule.decay, rule.momentum, rule.epsilon, v.from, s.from, v.to, s.to);
-        }
+    const step = [weight.size, w.from, store.floats(gradients[name]!), control, context.learningRate, w.to] as const;
+    switch (rule.kind) {
+      case 'sgd': {
+        // What is zero changes nothing.
+        const filled = w.from === w.to ? store.filledRows(gradients[name]!) : undefined;
+        if (filled === undefined) addon.sgd(...step);
+        else addon.sgdRows(...step, filled.width, filled.rows.length, filled.rows);
+        break;
       }
-    };
-    return { finite: run(), weight: w.tensor, slots: made };
+      case 'momentum': {
+        const v = slot('velocity');
+        addon.momentum(...step, rule.momentum, v.from, v.to);
+        break;
+      }
+      case 'adam': {
+        const [m, s] = [slot('mean'), slot('square')];
+        const { beta1, beta2, epsilon } = rule;
+        addon.adam(...step, beta1, beta2, epsilon, context.step, m.from, s.from, m.to, s.to);
+        break;
+      }
+      case 'rmsprop': {
+        const [v, s] = [slot('velocity'), slot('square')];
+        addon.rmsprop(...step, rule.decay, rule.momentum, rule.epsilon, v.from, s.from, v.to, s.to);
+        break;
+      }
+    }
+    return { weight: w.tensor, slots: made };
   };
 
   return {
-    squaredNorm(tensors) {
-      if (!allFloats(tensors)) return undefined;
-      return tensors.reduce((sum, tensor) => sum + squares(tensor), 0);
-    },
-
     update(request) {
-      const { weights, slots, gradients } = request;
-      if (!allFloats([weights, slots, gradients].flatMap((group) => Object.values(group)))) return undefined;
-      const updated = {
-        weights: {} as Record<string, tf.Tensor>,
-        slots: {} as Record<string, tf.Tensor>,
-        finite: true,
-      };
+      const { weights, slots, gradients, clipped, clipNorm, losses } = request;
+      const all = [weights, slots, gradients].flatMap((group) => Object.values(group));
+      if (!allFloats([...all, ...clipped, ...losses])) return undefined;
+      const control = Float64Array.of(0, 1, 1);
+      for (const tensor of clipped) addSquares(tensor, control);
+      const [first, second] = losses;
+      addon.clip(control, clipNorm ?? Number.POSITIVE_INFINITY, store.floats(first), store.floats(second));
+      const updated = { weights: {} as Record<string, tf.Tensor>, slots: {} as Record<string, tf.Tensor> };
       for (const [name, weight] of Object.entries(weights)) {
-        const one = parameter(request, name, weight);
+        const one = parameter(request, name, weight, control);
         updated.weights[name] = one.weight;
         Object.assign(updated.slots, one.slots);
-        updated.finite &&= one.finite;
       }
-      return updated;
+      const outcome = () => {
+        store.wait();
+        return { squaredNorm: control[0]!, finite: control[2] === 1 };
+      };
+      return { ...updated, outcome };
     },
 
     average(mean, weights, count) {

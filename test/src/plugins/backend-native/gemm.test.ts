@@ -148,7 +148,11 @@ describe('native addon', () => {
     const draws = new Draws('steps');
     const [w, g] = [draws.floats(150_001), draws.floats(150_001)];
     const addon = openAddon();
-    const sums = atThreadCounts(() => addon.sumSquares(w.length, w));
+    const sums = atThreadCounts(() => {
+      const control = new Float64Array(3);
+      addon.addSquares(w.length, w, control);
+      return control[0]!;
+    });
     expect(new Set(sums).size).to.equal(1);
     expect(sums[0]).to.be.closeTo(
       w.reduce((sum, x) => sum + x * x, 0),
@@ -157,7 +161,22 @@ describe('native addon', () => {
     expectSameBits(
       atThreadCounts(() => {
         const out = [0, 1, 2].map(() => new Float32Array(w.length)) as [Float32Array, Float32Array, Float32Array];
-        addon.adam(w.length, w, g, 0.5, 0.1, out[0], 0.9, 0.999, 1e-8, 1, g, w.map(Math.abs), out[1], out[2]);
+        addon.adam(
+          w.length,
+          w,
+          g,
+          Float64Array.of(0, 0.5, 1),
+          0.1,
+          out[0],
+          0.9,
+          0.999,
+          1e-8,
+          1,
+          g,
+          w.map(Math.abs),
+          out[1],
+          out[2],
+        );
         return out[0];
       }),
     );
@@ -228,7 +247,7 @@ describe('native addon', () => {
         /gemm: M must be a whole number from 0 to \d+, got 2.5/,
       ],
       [
-        () => addon.sgd(4, x, new Int32Array(4) as never, 1, 1, x),
+        () => addon.sgd(4, x, new Int32Array(4) as never, new Float64Array(3), 1, x),
         /sgd: gradient must be a Float32Array, got an Int32Array/,
       ],
       [() => addon.philoxBernoulli(0, 0, 4, 1.5, 1, x), /philoxBernoulli: keep must be from 0 to 1/],

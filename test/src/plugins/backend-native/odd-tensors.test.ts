@@ -216,10 +216,10 @@ describe('odd tensors on the native backend', () => {
       () => addon.copyFloat(Int32Array.of(1, 0, 0, 4, 1, 2, ...new Array(33).fill(0)), four, new Float32Array(4)),
       () => addon.gather(1, 1, 2, 2, 9, four, new Int32Array(1), four),
       () => addon.segmentSum(2, 2, 3, four, new Int32Array(2), four, false),
-      () => addon.sumSquaresRows(4, four, 2, 2, Int32Array.of(1, 0)),
-      () => addon.sumSquaresRows(4, four, 2, 1, Int32Array.of(2)),
-      () => addon.sgdRows(4, four, four, 1, 1, four, 2, 2, Int32Array.of(0, 0)),
-      () => addon.sgdRows(4, four, four, 1, 1, four, 2, 1, Int32Array.of(-1)),
+      () => addon.addSquaresRows(4, four, new Float64Array(3), 2, 2, Int32Array.of(1, 0)),
+      () => addon.addSquaresRows(4, four, new Float64Array(3), 2, 1, Int32Array.of(2)),
+      () => addon.sgdRows(4, four, four, new Float64Array(3), 1, four, 2, 2, Int32Array.of(0, 0)),
+      () => addon.sgdRows(4, four, four, new Float64Array(3), 1, four, 2, 1, Int32Array.of(-1)),
       () => addon.setThreadCount(0),
     ];
     for (const call of calls) expect(call).to.throw().with.property('code', 'RNNX_NATIVE_ARGUMENT');

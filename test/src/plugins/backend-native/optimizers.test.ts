@@ -31,17 +31,18 @@ describe('native optimizers', () => {
   const draws = new Draws('optimizers');
   const weight = draws.floats(count);
   const gradients = [draws.floats(count), draws.floats(count, 1e-3), draws.floats(count, 10)];
+  const control = (scale = 1) => Float64Array.of(0, scale, 1);
   const filled = (value: number) => new Float32Array(count).fill(value);
 
   it('take the steps of sgd bit for bit, in place', async () => {
     const w = weight.slice();
-    for (const g of gradients) openAddon().sgd(count, w, g, 1, rate, w);
+    for (const g of gradients) openAddon().sgd(count, w, g, control(), rate, w);
     expect({ w }).to.deep.equal(await composed(sgd(), weight, gradients));
   });
 
   it('take the steps of momentum bit for bit', async () => {
     const [w, v] = [weight.slice(), filled(0)];
-    for (const g of gradients) openAddon().momentum(count, w, g, 1, rate, w, 0.9, v, v);
+    for (const g of gradients) openAddon().momentum(count, w, g, control(), rate, w, 0.9, v, v);
     const rule = momentum({ momentum: 0.9, nesterov: false });
     expect({ w, 'velocity/w': v }).to.deep.equal(await composed(rule, weight, gradients));
   });
@@ -49,14 +50,14 @@ describe('native optimizers', () => {
   it('take the steps of Adam bit for bit', async () => {
     const [w, m, s] = [weight.slice(), filled(0), filled(0)];
     for (const [i, g] of gradients.entries())
-      openAddon().adam(count, w, g, 1, rate, w, 0.9, 0.999, 1e-8, i + 1, m, s, m, s);
+      openAddon().adam(count, w, g, control(), rate, w, 0.9, 0.999, 1e-8, i + 1, m, s, m, s);
     const rule = adam({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
     expect({ w, 'mean/w': m, 'square/w': s }).to.deep.equal(await composed(rule, weight, gradients));
   });
 
   it('take the steps of RMSProp bit for bit', async () => {
     const [w, v, s] = [weight.slice(), filled(0), filled(0.25)];
-    for (const g of gradients) openAddon().rmsprop(count, w, g, 1, rate, w, 0.95, 0.8, 1e-4, v, s, v, s);
+    for (const g of gradients) openAddon().rmsprop(count, w, g, control(), rate, w, 0.95, 0.8, 1e-4, v, s, v, s);
     const rule = rmsprop({ decay: 0.95, momentum: 0.8, epsilon: 1e-4, initial: 0.25 });
     expect({ w, 'velocity/w': v, 'square/w': s }).to.deep.equal(await composed(rule, weight, gradients));
   });
@@ -72,8 +73,8 @@ describe('native optimizers', () => {
 
   it('scale the gradient first, as clipping does', () => {
     const [clipped, w, v] = [gradients[2]!.map((g) => Math.fround(g * Math.fround(0.1))), filled(0), filled(0)];
-    openAddon().sgd(count, weight, gradients[2]!, 0.1, rate, w);
-    openAddon().sgd(count, weight, clipped, 1, rate, v);
+    openAddon().sgd(count, weight, gradients[2]!, control(0.1), rate, w);
+    openAddon().sgd(count, weight, clipped, control(), rate, v);
     expect(w).to.deep.equal(v);
   });
 });

@@ -54,6 +54,7 @@ function anything(): unknown {
 }
 
 const f = (count: number) => draws.floats(count);
+const control = () => Float64Array.of(draws.unit(), draws.pick([1, NaN]), 1);
 const labels = (count: number, below: number) => Int32Array.from({ length: count }, () => draws.whole(0, below - 1));
 
 /** A sequence of 3 steps, 2 examples and 5 units: sizes, gates, and four perturbations with their values. */
@@ -133,14 +134,15 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   ],
   sigmoidLoss: () => [3, 2, 5, f(6), f(10), f(5), f(15), f(3), null],
   sigmoidLossGradient: () => [3, 2, 5, f(6), f(10), f(5), f(15), null, f(3), f(6), null, f(5)],
-  sgd: () => [6, f(6), f(6), 1, 0.1, f(6)],
-  sgdRows: () => [6, f(6), f(6), 1, 0.1, f(6), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
-  momentum: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, f(6), f(6)],
-  adam: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, 0.99, 1e-8, 3, f(6), f(6), f(6), f(6)],
-  rmsprop: () => [6, f(6), f(6), 1, 0.1, f(6), 0.9, 0.9, 1e-8, f(6), f(6), f(6), f(6)],
+  sgd: () => [6, f(6), f(6), control(), 0.1, f(6)],
+  sgdRows: () => [6, f(6), f(6), control(), 0.1, f(6), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
+  momentum: () => [6, f(6), f(6), control(), 0.1, f(6), 0.9, f(6), f(6)],
+  adam: () => [6, f(6), f(6), control(), 0.1, f(6), 0.9, 0.99, 1e-8, 3, f(6), f(6), f(6), f(6)],
+  rmsprop: () => [6, f(6), f(6), control(), 0.1, f(6), 0.9, 0.9, 1e-8, f(6), f(6), f(6), f(6)],
   average: () => [6, f(6), f(6), 3, f(6)],
-  sumSquares: () => [6, f(6)],
-  sumSquaresRows: () => [6, f(6), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
+  addSquares: () => [6, f(6), control()],
+  addSquaresRows: () => [6, f(6), control(), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
+  clip: () => [control(), draws.pick([1, Infinity]), f(1), f(1)],
   fillFloat: () => [5, 0.5, f(5)],
   fillInt: () => [5, draws.pick([7, -(2 ** 31)]), labels(5, 9)],
   fillBool: () => [5, 1, new Uint8Array(5)],

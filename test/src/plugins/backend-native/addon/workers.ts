@@ -15,9 +15,12 @@ function compute(): Float32Array {
   addon.gemm(false, false, m, n, k, a, b, c, false);
   const out = new Float32Array(m * n + 1);
   addon.philoxNormals(1, 2, m * n, out);
-  addon.momentum(m * n, c, out, 1, 0.1, c, 0.9, out, out);
+  const control = Float64Array.of(0, 1, 1);
+  addon.momentum(m * n, c, out, control, 0.1, c, 0.9, out, out);
+  addon.addSquares(m * n, c, control);
+  addon.waitForKernels();
   out.set(c);
-  out[m * n] = addon.sumSquares(m * n, c);
+  out[m * n] = control[0]!;
   return out;
 }
 
