@@ -15,8 +15,8 @@ namespace {
 constexpr int64_t line = 16;
 /// Row tiles in a piece of work.
 constexpr int64_t piece_tiles = 64;
-/// Columns of logits that the gradient works on together, a multiple of the blocks of k in products. Part of the results'
-/// definition, since the gradient of hidden adds up tile by tile.
+/// Columns of logits that the gradient works on together, a multiple of every panel's width. Part of the results' definition,
+/// since the gradient of hidden adds up tile by tile.
 constexpr int64_t tile_columns = 1152;
 /// Multiplications below which it does not pay to wake another thread.
 constexpr int64_t worthwhile = 1 << 17;

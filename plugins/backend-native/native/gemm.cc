@@ -14,7 +14,9 @@ namespace rnnx {
 namespace {
 
 /// Steps of k added up in registers before they go to C. Part of the results' definition: see gemm.h.
-constexpr int64_t block_steps = 384;
+constexpr int64_t block_steps = 800;
+/// The same for a product of one panel, whose rows come from further off.
+constexpr int64_t panel_block_steps = 512;
 /// Panels worked on together, so that a tile of A is used from the nearest cache; their packed block stays in the next.
 constexpr int64_t group_panels = 4;
 /// Tiles of A that one piece of work goes through at most. B is packed anew for each, A streams by.
@@ -276,16 +278,12 @@ void gemm_from_panels(int64_t M, const float* A, int64_t tile_begin, int64_t til
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
   const int64_t nr = isa.columns;
-  const int64_t most = block_steps / nr * nr;
-  for (int64_t k0 = 0; k0 < B.K; k0 += most) {
-    const int64_t k = std::min(most, B.K - k0);
-    for (int64_t t = tile_begin; t < tile_end; t++) {
-      const int64_t row = tiles.begin(t);
-      for (int64_t p = panel_begin; p < panel_end; p++) {
-        float* const c = C + row * ldc + p * nr;
-        isa.tile_across(static_cast<int>(tiles.size(t)), std::min(nr, B.N - p * nr), k, A + k0 * M + row * nr, M * nr,
-                        B.data + (p * B.K + k0) * nr, accumulate || k0 > 0 ? c : nullptr, ldc, c, ldc);
-      }
+  for (int64_t t = tile_begin; t < tile_end; t++) {
+    const int64_t row = tiles.begin(t);
+    for (int64_t p = panel_begin; p < panel_end; p++) {
+      float* const c = C + row * ldc + p * nr;
+      isa.tile_across(static_cast<int>(tiles.size(t)), std::min(nr, B.N - p * nr), B.K, A + row * nr, M * nr,
+                      B.data + p * B.K * nr, accumulate ? c : nullptr, ldc, c, ldc);
     }
   }
 }
@@ -295,7 +293,7 @@ void gemm_of_panel(const float* A, int64_t columns, const PackedB& B, int64_t pa
   const GemmTable& isa = table();
   const int64_t nr = isa.columns;
   const Split tiles = split(columns, isa.rows);
-  const Split steps = split(B.K, block_steps);
+  const Split steps = split(B.K, panel_block_steps);
   for (int64_t block = 0; block < steps.count; block++) {
     const int64_t k0 = steps.begin(block);
     for (int64_t p = panel_begin; p < panel_end; p++)

@@ -1,5 +1,5 @@
 #pragma once
-// Matrix products in float32, all matrices row-major. Every element of C is a sum over k in blocks of at most 384: a
+// Matrix products in float32, all matrices row-major. Every element of C is a sum over k in blocks of at most 800: a
 // chain of (fused, where the instruction set has them) multiply-adds in the order of k within each block, block sums added
 // in order. The result of an element depends on K and on the instruction set alone: not on threads, M, N or packing.
 
@@ -57,10 +57,10 @@ int64_t tile_row(int64_t M, int64_t tile);
 /// columns beyond N become zero where A is finite.
 void gemm_to_panels(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
                     const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C);
-/// C[M,N] = A · B, or +=, for a range of row tiles and one of B's panels. A [M,K] in panels.
+/// C[M,N] = A · B, or +=, for a range of row tiles and one of B's panels, all of K as one block. A [M,K] in panels.
 void gemm_from_panels(int64_t M, const float* A, int64_t tile_begin, int64_t tile_end, const PackedB& B,
                       int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc, bool accumulate);
-/// C[columns,N] = Aᵀ · B for one panel A [M,columns] and a range of B's panels. B [M,N].
+/// C[columns,N] = Aᵀ · B for one panel A [M,columns] and a range of B's panels, M in blocks of at most 512. B [M,N].
 void gemm_of_panel(const float* A, int64_t columns, const PackedB& B, int64_t panel_begin, int64_t panel_end, float* C,
                    int64_t ldc);
 
