@@ -157,10 +157,26 @@ RNNX_INLINE void transpose(vf (&x)[width]) {
   }
 }
 
+/// A whole block: width rows, `stride` apart, to columns. What lies below it is fetched meanwhile.
+RNNX_INLINE void turn_block(const float* from, int64_t stride, float* to, int64_t step) {
+  vf block[width];
+#pragma GCC unroll 16
+  for (int i = 0; i < width; i++) {
+    block[i] = load(from + i * stride);
+    __builtin_prefetch(from + (i + width) * stride);
+  }
+  transpose(block);
+#pragma GCC unroll 16
+  for (int j = 0; j < width; j++) store(to + j * step, block[j]);
+}
+
 /// `lines` rows of length k, `stride` apart, to columns: out[j * step + line]; lines at most `width`, `fill` of them written
 /// (zeros beyond `lines`).
 static void turn(int64_t lines, int64_t fill, int64_t k, const float* from, int64_t stride, float* out, int64_t step) {
-  for (int64_t begin = 0; begin < k; begin += width) {
+  int64_t begin = 0;
+  if (lines == width)
+    for (; begin + width <= k; begin += width) turn_block(from + begin, stride, out + begin * step, step);
+  for (; begin < k; begin += width) {
     const int64_t length = k - begin < width ? k - begin : width;
     vf block[width];
     for (int64_t i = 0; i < width; i++)
