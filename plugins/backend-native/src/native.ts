@@ -93,7 +93,7 @@ function unavailable(got: string, remedy: string, cause?: unknown): RnnxError {
  * not depend on the number of threads.
  *
  * Environment: RNNX_THREADS (threads, where the option does not say), RNNX_NATIVE_ADDON (path of the addon),
- * RNNX_NATIVE_ISA (a lower instruction set). Errors: RNNX_BACKEND_UNAVAILABLE without the addon; RNNX_OPTION_INVALID for an
+ * RNNX_NATIVE_ISA (a lower instruction set), RNNX_NATIVE_QUEUE (when kernels run). Errors: RNNX_BACKEND_UNAVAILABLE without the addon; RNNX_OPTION_INVALID for an
  * odd RNNX_THREADS.
  */
 export const native = definePlugin<'backend', NativeOptions>({
