@@ -27,6 +27,8 @@ class Call {
   float* floats_or_null(const char* name, int64_t length);
   /// Int32Array of at least `length` elements.
   int32_t* ints(const char* name, int64_t length);
+  /// The same, once all that was put off and writes whole numbers has run: for those who look into them at once.
+  int32_t* ints_now(const char* name, int64_t length);
   uint32_t* words(const char* name, int64_t length);
   double* doubles(const char* name, int64_t length);
   uint8_t* bytes(const char* name, int64_t length);
@@ -35,8 +37,6 @@ class Call {
   /// Throws the JavaScript error from a check of the function's own: "<name> <complaint>".
   [[noreturn]] void refuse(const char* name, const char* complaint);
 
-  /// What the last function named `ints` gave, once all that is to write it has run: for those who look into it at once.
-  int32_t* ints_now(const char* name, int64_t length);
   /// Waits for all that was put off.
   void wait();
   /// Puts off the rest of the function: `work` runs, on any thread, after all that was put off before and before anything

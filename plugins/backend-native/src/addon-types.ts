@@ -5,10 +5,12 @@ import type { NormalizedAddon } from './fused/normalized-addon.js';
 
 /**
  * Functions of the addon. They check every argument and throw a TypeError or RangeError with the code
- * RNNX_NATIVE_ARGUMENT. Those that give nothing back are kernels: they run in the order in which they are called, while
- * JavaScript goes on, and until `waitForKernels` nobody else may change, or look for results in, their arrays. All others,
- * but for the sizes of memories and `gather`, wait for the kernels before. Results go into arrays that the caller gives; these may be longer than needed. A `shapes`
+ * RNNX_NATIVE_ARGUMENT. Results go into arrays that the caller gives; these may be longer than needed. A `shapes`
  * argument is an Int32Array of 17: the result's rank r, r sizes of a, r sizes of b, with 1 where an axis repeats.
+ *
+ * Those that give nothing back are kernels: they run in the order in which they are called, while JavaScript goes on, and
+ * until `waitForKernels` nobody else may change, or look for results in, their arrays. All others, but for the sizes of
+ * memories and `gather`, wait for the kernels before.
  */
 export interface RuntimeAddon {
   /** Instruction set in use: `baseline`, `avx2`, `avx512` or `neon`. */
