@@ -79,7 +79,7 @@ if (!values.only || values.only === 'node') {
   await build({ output, objects, flags, link: ['-shared', flags[0]], compiler });
   const library = execFileSync(compiler.command, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
   const programs = join(root, '..', '..', 'test', 'dist', 'plugins', 'backend-native', 'addon');
-  for (const name of ['numerics', 'fuzz', 'workers']) {
+  for (const name of ['numerics', 'fuzz', 'workers', 'kept']) {
     const program = join(programs, `${name}.js`);
     if (!existsSync(program)) throw new Error(`${program} is not there: run npm run build`);
     // What Node leaves to the end of the process looks like leaks.
