@@ -218,7 +218,8 @@ napi_value add_squares_rows(Call& call) {
 }
 
 /// clip(control, limit, first, second): the factor by which the gradient's norm comes down to the limit, 1 at most; none
-/// where the norm or the sum of the two numbers is not finite. In float32, as tensor operations have it.
+/// where the norm or the sum of the two numbers is not finite, or a kernel before got no memory. In float32, as tensor
+/// operations have it.
 napi_value clip(Call& call) {
   Control* const control = take_control(call);
   const float limit = static_cast<float>(call.number("limit"));
@@ -226,7 +227,8 @@ napi_value clip(Call& call) {
   const float* second = call.floats("second", 1);
   return call.later([=] {
     const float norm = static_cast<float>(std::sqrt(static_cast<double>(static_cast<float>(control->squares))));
-    const bool sound = std::isfinite(static_cast<double>(*first) + static_cast<double>(*second)) && std::isfinite(norm);
+    const bool sound = !earlier_command_failed() && std::isfinite(norm) &&
+                       std::isfinite(static_cast<double>(*first) + static_cast<double>(*second));
     const float down = limit / norm;
     control->scale = sound ? (down < 1 ? down : 1.0f) : std::nan("");
   });

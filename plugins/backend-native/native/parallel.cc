@@ -130,7 +130,7 @@ class Pool {
   std::mutex in_use;
 
  private:
-  static constexpr Errands none_ = {[] { return false; }, [] { return false; }};
+  static constexpr Errands none_ = {[] { return false; }, [] {}};
   static constexpr uint64_t active_mask = 0xffff;
   static constexpr uint64_t open_bit = 1u << 16;
   static constexpr int generation_shift = 17;

@@ -30,7 +30,7 @@ inline void parallel_for(int64_t n, int64_t grain, const F& fn) {
 /// it. Both may be called at any time from any thread of the pool.
 struct Errands {
   bool (*waiting)();
-  bool (*take)();
+  void (*take)();
 };
 void set_errands(const Errands& errands);
 

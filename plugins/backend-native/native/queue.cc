@@ -25,12 +25,10 @@ struct Queues {
       if (all.each[i].waiting()) return true;
     return false;
   }
-  static bool take() {
+  static void take() {
     Queues& all = instance();
-    bool any = false;
     for (int i = 0; i < all.used.load(std::memory_order_acquire); i++)
-      if (all.each[i].waiting() && all.each[i].execute()) any = true;
-    return any;
+      if (all.each[i].waiting()) all.each[i].execute();
   }
 };
 
@@ -46,6 +44,9 @@ std::atomic<QueueMode>& mode() {
   return instance;
 }
 
+/// Of the queue whose command this thread runs.
+thread_local const std::atomic<bool>* failed_before = nullptr;
+
 /// Fewer are left to the thread that submits: it will soon wait for them, or wake nobody for nothing.
 constexpr uint64_t worth_waking = 2;
 
@@ -54,6 +55,8 @@ constexpr uint64_t worth_waking = 2;
 QueueMode queue_mode() { return mode().load(std::memory_order_relaxed); }
 
 void set_queue_mode(QueueMode wanted) { mode().store(wanted, std::memory_order_relaxed); }
+
+bool earlier_command_failed() { return failed_before != nullptr && failed_before->load(std::memory_order_relaxed); }
 
 Queue* Queue::claim() {
   Queues& all = Queues::instance();
@@ -82,11 +85,13 @@ bool Queue::waiting() const {
 }
 
 void Queue::perform(Command& command) {
+  failed_before = &failed_;
   try {
     command.run();
   } catch (const std::bad_alloc&) {
     failed_.store(true, std::memory_order_relaxed);
   }
+  failed_before = nullptr;
 }
 
 bool Queue::execute() {

@@ -27,6 +27,10 @@ enum class QueueMode {
 QueueMode queue_mode();
 void set_queue_mode(QueueMode mode);
 
+/// For a command that runs: whether one before it got no memory, of which nobody has been told yet. What it was to write is
+/// then not to be relied on.
+bool earlier_command_failed();
+
 /// Commands of one thread. They run one after another in the order in which they came, each on one thread, whose
 /// parallel loops have the pool's other threads. All functions are the submitting thread's.
 class Queue {

@@ -56,7 +56,7 @@ export interface OptimizerAddon {
 
   /**
    * control[1] = min(1, limit / √control[0]), in float32; NaN where that root, or the sum of two numbers that are to be
-   * finite, is not. @param limit infinite for none
+   * finite, is not, or a kernel before got no memory. @param limit infinite for none
    */
   clip(control: Float64Array, limit: number, first: Float32Array, second: Float32Array): void;
 

@@ -67,8 +67,8 @@ export interface NativeBackend extends CpuBackend {
   /** Frees a tensor that came from `output`, `share` or `part` and does not leave the kernel. */
   release(x: tf.TensorInfo): void;
   /**
-   * Whether the elements may be changed in place: no other tensor has them, neither a clone nor a slice, and they are not
-   * an array that the caller handed to tfjs. Tensors from `zerosBut` may not.
+   * Whether the elements may be changed in place: they lie in the pool's memory, and no other tensor has them, neither a
+   * clone nor a slice. Tensors from `zerosBut` may not.
    */
   exclusive(x: tf.TensorInfo): boolean;
   poolStatistics(): PoolStatistics;

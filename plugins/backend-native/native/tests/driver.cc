@@ -323,6 +323,9 @@ std::unique_ptr<rnnx::Command> task(F work) {
   return std::make_unique<Task<F>>(std::move(work));
 }
 
+/// Commands that knew of a failure before them: modes and thread counts change meanwhile, so not all can.
+std::atomic<int> known_failures{0};
+
 /// Commands that depend on the order in which they run, looked at by the thread that submits them now and then.
 void commands(Draws& draws) {
   rnnx::Queue* const queue = rnnx::Queue::claim();
@@ -344,14 +347,20 @@ void commands(Draws& draws) {
     check(std::all_of(x.begin(), x.end(), [&](int64_t each) { return each == expected; }), "commands up to here");
   }
   if (draws.chance()) {
-    bool told = false;
+    bool told = false, known = false, still = false;
     try {
       queue->submit(task([] { throw std::bad_alloc(); }));
+      queue->submit(task([&known] { known = rnnx::earlier_command_failed(); }));
       queue->drain();
     } catch (const std::bad_alloc&) {
+      // Where commands run at once, the submission itself fails, or the one after it.
       told = true;
     }
+    queue->submit(task([&still] { still = rnnx::earlier_command_failed(); }));
+    queue->drain();
     check(told, "told of no memory");
+    check(!still, "told once");
+    if (rnnx::queue_mode() == rnnx::QueueMode::late && rnnx::thread_count() > 1) known_failures += known ? 1 : 0;
   }
   queue->release();
   check(std::all_of(x.begin(), x.end(), [&](int64_t each) { return each == expected; }), "all commands");
@@ -372,6 +381,7 @@ int main(int argc, char** argv) {
       }
     });
   for (std::thread& each : callers) each.join();
+  check(rounds < 20 || known_failures > 0, "commands know of a failure before them");
   std::printf("%s: %d rounds by 3 callers, %d failures\n", rnnx::isa_name(), rounds, failures.load());
   return failures == 0 ? 0 : 1;
 }

@@ -53,7 +53,7 @@ export class Memory {
     return this.backend.filledRows(tensor);
   }
 
-  /** The values to be changed in place, `undefined` where another tensor or the caller may see them. */
+  /** The values to be changed in place, `undefined` where another tensor may see them. */
   own(tensor: tf.Tensor): Float32Array | undefined {
     tensor.throwIfDisposed();
     return tensor.dtype === 'float32' && this.backend.exclusive(tensor) ? this.backend.floats(tensor) : undefined;
