@@ -1,27 +1,35 @@
 #pragma once
-// A product whose operand has another mask for each gate: y[:, gate g] = (x ⊙ m_g) · W[:, gate g].
+// Products with an operand that goes through a chain of perturbations before each, as a gate's mask: y_k = x_k · W_k with
+// x_k = x through chain k, side by side. The perturbed operands are made where they are packed and never stand in memory.
 
 #include <cstdint>
 
+#include "sequence.h"
+
 namespace rnnx {
 
-/// The mask of gate g for input i of example b at step t lies at t * step + b * row + g * gate + i * column; a stride of 0
-/// broadcasts.
-struct GateMasks {
+/// x [steps, batch, inputs] through `count` chains of scales and shifts. In the strides of their values a row is an example.
+struct GatedOperand {
+  int64_t steps, batch, inputs;
   const float* values;
-  int64_t step, row, gate, column;
+  const Chain* chains;
+  int64_t count;
 };
 
-struct GatedProduct {
-  int64_t steps, batch, inputs, gates, units;
-  GateMasks masks;
-  const float* weight;  // [inputs, gates * units]
-  const float* x;       // [steps, batch, inputs]
+/// `count` matrices of so many columns, side by side: number k begins at data + k * columns; `stride` leads from row to row.
+template <class Float>
+struct SideBySide {
+  int64_t columns;
+  Float* data;
+  int64_t stride;
 };
 
-/// y [steps, batch, gates * units].
-void gated_product(const GatedProduct& product, float* y);
-/// From dy like y: dx like x, d_weight like weight.
-void gated_product_gradient(const GatedProduct& product, const float* dy, float* dx, float* d_weight);
+/// y_k = x_k · W_k: weight [inputs, count * columns], y [steps * batch, count * columns]. Runs on all threads, as the others.
+void gated_product(const GatedOperand& x, const SideBySide<const float>& weight, const SideBySide<float>& y);
+/// d_weight_k = x_kᵀ · dy_k.
+void gated_product_gradient(const GatedOperand& x, const SideBySide<const float>& dy, const SideBySide<float>& d_weight);
+/// dx [steps * batch, inputs], the gradient of x from dy through all products; to no value of a chain.
+void gated_operand_gradient(const GatedOperand& x, const SideBySide<const float>& weight, const SideBySide<const float>& dy,
+                            float* dx);
 
 }  // namespace rnnx

@@ -239,6 +239,29 @@ void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, floa
   });
 }
 
+void pack_a_tile(int64_t M, int64_t K, int64_t tile, const float* rows, int64_t lda, float* packed) {
+  const Split tiles = split(M, table().rows);
+  pack_tiles(table(), false, tiles, tile, tile + 1, split(K, block_steps), rows - tiles.begin(tile) * lda, lda, packed);
+}
+
+void pack_a_steps(int64_t M, int64_t K, int64_t begin, int64_t end, const float* rows, int64_t lda, float* packed) {
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  const Split steps = split(K, block_steps);
+  for (int64_t block = 0; block < steps.count; block++) {
+    const int64_t k0 = steps.begin(block);
+    const int64_t k = steps.size(block);
+    const int64_t from = std::max(begin, k0), to = std::min(end, k0 + k);
+    if (from >= to) continue;
+    for (int64_t t = 0; t < tiles.count; t++) {
+      const int64_t row = tiles.begin(t);
+      const int64_t height = tiles.size(t);
+      isa.pack_a(true, static_cast<int>(height), to - from, rows + (from - begin) * lda + row, lda,
+                 packed + k0 * M + row * k + (from - k0) * height);
+    }
+  }
+}
+
 void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t panel_begin, int64_t panel_end, float* C,
                  int64_t ldc, bool accumulate) {
   if (M <= 0 || panel_begin >= panel_end) return;
@@ -256,6 +279,13 @@ void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t pane
 int64_t row_tiles(int64_t M) { return split(M, table().rows).count; }
 
 int64_t tile_row(int64_t M, int64_t tile) { return split(M, table().rows).begin(tile); }
+
+void gemm_tiles(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
+                const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc) {
+  const GemmTable& isa = table();
+  compute(isa, split(M, isa.rows), tile_begin, tile_end, N, split(K, block_steps), packedA, {nullptr, transB, B, ldb},
+          panel_begin, panel_end, {C, ldc, isa.columns, false}, {nullptr, 0});
+}
 
 void gemm_to_panels(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
                     const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C) {

@@ -49,11 +49,19 @@ void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, floa
 void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t panel_begin, int64_t panel_end, float* C,
                  int64_t ldc, bool accumulate);
 
+/// A in parts, into the same memory: one of its row tiles, whose rows begin at `rows`; or, stored transposed, rows [begin, end)
+/// of [K,M], the first of them at `rows`.
+void pack_a_tile(int64_t M, int64_t K, int64_t tile, const float* rows, int64_t lda, float* packed);
+void pack_a_steps(int64_t M, int64_t K, int64_t begin, int64_t end, const float* rows, int64_t lda, float* packed);
+
 /// A matrix in panels, [panel_count(N)][M][panel_width()], is read as it lies as either operand, along rows or columns,
 /// without packing. For use inside a parallel region; the rows of a product are those of its tiles, row_tiles(M) of them.
 int64_t row_tiles(int64_t M);
 int64_t tile_row(int64_t M, int64_t tile);
-/// C = A · op(B) for a range of panels and one of row tiles, A from pack_a. C is where the first of these panels begins;
+/// C = A · op(B) for a range of panels and one of row tiles, A from pack_a. C points to the whole matrix.
+void gemm_tiles(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
+                const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc);
+/// The same with C in panels: C is where the first of these panels begins;
 /// columns beyond N become zero where A is finite.
 void gemm_to_panels(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
                     const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C);

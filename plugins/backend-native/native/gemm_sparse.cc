@@ -24,12 +24,6 @@ int64_t count_numbers(int64_t n, const float* x) {
   return count;
 }
 
-bool looks_sparse(int64_t rows, int64_t columns, const float* A, int64_t lda) {
-  int64_t numbers = 0;
-  for (int64_t i = 0; i < sample; i++) numbers += count_numbers(columns, A + i * (rows - 1) / (sample - 1) * lda);
-  return numbers * sparsity <= sample * columns;
-}
-
 /// The least column from `j` on, in steps of four, where A's row may have a number.
 int64_t skip_zeros(int64_t columns, const float* row, int64_t j) {
   for (; j + 4 <= columns; j += 4) {
@@ -88,11 +82,17 @@ void over_blocks(int64_t K, int64_t block_steps, const F& f) {
 
 }  // namespace
 
+bool gemm_may_be_sparse(int64_t rows, int64_t columns, const float* A, int64_t lda) {
+  if (columns < least_columns || rows < sample || rows * columns < least || rows * columns > INT32_MAX) return false;
+  int64_t numbers = 0;
+  for (int64_t i = 0; i < sample; i++) numbers += count_numbers(columns, A + i * (rows - 1) / (sample - 1) * lda);
+  return numbers * sparsity <= sample * columns;
+}
+
 bool gemm_sparse(bool transA, int64_t M, int64_t N, int64_t K, int64_t block_steps, const float* A, int64_t lda,
                  const float* B, int64_t ldb, const float* bias, float* C, int64_t ldc, bool accumulate) {
   const int64_t rows = transA ? K : M, columns = transA ? M : K;
-  if (N < least_columns || columns < least_columns || rows < sample || rows * columns < least) return false;
-  if (rows * columns > INT32_MAX || !looks_sparse(rows, columns, A, lda)) return false;
+  if (N < least_columns || !gemm_may_be_sparse(rows, columns, A, lda)) return false;
   const int64_t most = rows * columns / sparsity;
   // Numbers of four bytes each, one list after the other.
   float* const value = scratch(Scratch::gemm_a, rows + 1 + 2 * most);

@@ -15,6 +15,9 @@ namespace rnnx {
 bool gemm_sparse(bool transA, int64_t M, int64_t N, int64_t K, int64_t block_steps, const float* A, int64_t lda,
                  const float* B, int64_t ldb, const float* bias, float* C, int64_t ldc, bool accumulate);
 
+/// Whether gemm_sparse would look for zeros in A [rows, columns] as stored, and some rows of it have as few numbers as pay.
+bool gemm_may_be_sparse(int64_t rows, int64_t columns, const float* A, int64_t lda);
+
 /// The numbers of a matrix that are not zero, row by row: those of row i are at start[i] .. start[i + 1] - 1.
 struct SparseRows {
   const int32_t* start;

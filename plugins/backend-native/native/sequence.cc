@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "gated_product.h"
 #include "gemm.h"
 #include "large_memory.h"
 #include "parallel.h"
@@ -148,12 +149,18 @@ void weight_gradients(const SequenceBackward& pass, float* d_recurrent, float* d
   const int64_t H = s.units;
   const int64_t columns = sequence_gates(s.cell) * H;
   const SteppedMatrix recurrent = recurrent_matrix(s);
-  const float* const operands = pass.memory + (layout.operand >= 0 ? layout.operand : layout.hidden);
   const int64_t each = recurrent.columns / s.operands;
-  for (int64_t k = 0; k < s.operands; k++)
-    stepped_gradient(recurrent, {s.steps, s.batch, operands + k * layout.slots * s.batch * H, H, pass.d_sums + k * each,
-                                 columns, k * each, (k + 1) * each},
-                     d_recurrent);
+  if (perturbed(s, SequenceSite::recurrent) && !recurrent.stepped()) {
+    const GatedOperand operand = {s.steps, s.batch, H, pass.memory + layout.hidden, s.operand_chains, s.operands};
+    if (d_recurrent != nullptr)
+      gated_product_gradient(operand, {each, pass.d_sums, columns}, {each, d_recurrent, recurrent.columns});
+  } else {
+    const float* const operands = pass.memory + (layout.operand >= 0 ? layout.operand : layout.hidden);
+    for (int64_t k = 0; k < s.operands; k++)
+      stepped_gradient(recurrent, {s.steps, s.batch, operands + k * layout.operand_slots * s.batch * H, H,
+                                   pass.d_sums + k * each, columns, k * each, (k + 1) * each},
+                       d_recurrent);
+  }
   if (s.cell == SequenceCell::gru_before)
     stepped_gradient(candidate_matrix(s), {s.steps, s.batch, pass.memory + layout.reset, H,
                                            pass.d_sums + recurrent.columns, columns, 0, H},
@@ -189,7 +196,8 @@ SequenceLayout sequence_layout(const Sequence& s, bool training) {
   layout.cell = place(lstm, (layout.slots + 1) * state);
   layout.cell_next = place(lstm && perturbed(s, SequenceSite::cell), layout.slots * state);
   layout.readout = place(lstm, layout.slots * state);
-  layout.operand = place(perturbed(s, SequenceSite::recurrent), s.operands * layout.slots * state);
+  layout.operand_slots = perturbed(s, SequenceSite::weights) ? layout.slots : 1;
+  layout.operand = place(perturbed(s, SequenceSite::recurrent), s.operands * layout.operand_slots * state);
   layout.reset = place(s.cell == SequenceCell::gru_before, layout.slots * state);
   layout.sums = place(perturbed(s, SequenceSite::preactivation), layout.slots * gates * state);
   layout.d_sums = place(training && (perturbed(s, SequenceSite::weights) || perturbed(s, SequenceSite::candidate_weights)),
@@ -208,7 +216,7 @@ void sequence_forward(const SequenceForward& pass) {
   const int64_t gates = sequence_gates(s.cell);
   const Packed recurrent(recurrent_matrix(s), false, reset_before ? 2 : gates);
   const Packed candidate(candidate_matrix(s), false, reset_before ? 1 : 0);
-  const int64_t operand_step = s.operands == 1 ? 0 : layout.slots * state;
+  const int64_t operand_step = s.operands == 1 ? 0 : layout.operand_slots * state;
   std::memcpy(pass.memory + layout.hidden, pass.initial_hidden, state_bytes);
   if (layout.cell >= 0) std::memcpy(pass.memory + layout.cell, pass.initial_cell, state_bytes);
   const bool split = layout.sums >= 0;
@@ -223,7 +231,7 @@ void sequence_forward(const SequenceForward& pass) {
     for (int64_t t = 0; t < s.steps; t++) {
       const int64_t slot = step_slot(layout, t);
       const float* operand =
-          pass.memory + first * H + (layout.operand >= 0 ? layout.operand + slot * state
+          pass.memory + first * H + (layout.operand >= 0 ? layout.operand + operand_slot(layout, t) * state
                                                          : layout.hidden + state_slot(layout, s.steps, t, 0) * state);
       float* const sums = pass.memory + (split ? layout.sums : layout.gates) + (slot * s.batch + first) * columns;
       recurrent.multiply(t, rows, operand, operand_step, H, sums, columns, work,

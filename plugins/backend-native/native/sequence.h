@@ -69,7 +69,8 @@ struct SequenceLayout {
   int64_t cell;          // carried c, [slots + 1, B, H]
   int64_t cell_next;     // c before the site `cell`, [slots, B, H]
   int64_t readout;       // tanh of c after the site `readout`, [slots, B, H]
-  int64_t operand;       // operands of the recurrent product, [operands, slots, B, H]
+  int64_t operand_slots;  // T where the way back reads the operands, 1 where it makes them again
+  int64_t operand;       // operands of the recurrent product, [operands, operand_slots, B, H]
   int64_t reset;         // gru_before: operand of the candidate's product, [slots, B, H]
   int64_t sums;          // recurrent product before its site, [slots, B, G*H]
   int64_t d_sums;        // left by the backward pass where weights differ from step to step, [slots, B, G*H]

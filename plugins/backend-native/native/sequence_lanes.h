@@ -138,8 +138,8 @@ RNNX_INLINE vf hidden_before(const Pass& pass, const Lanes& at) {
 /// h before step t through the site `recurrent`: what the step's product gets.
 RNNX_INLINE void store_operands(const SequenceForward& pass, const Lanes& at, vf h) {
   const Sequence& s = pass.sequence;
-  float* const operands = pass.memory + pass.layout.operand + step_offset(s, pass.layout, at, s.units);
-  const int64_t stride = pass.layout.slots * s.batch * s.units;
+  float* const operands = pass.memory + pass.layout.operand + offset(s, at, operand_slot(pass.layout, at.t), s.units);
+  const int64_t stride = pass.layout.operand_slots * s.batch * s.units;
   for (int64_t k = 0; k < s.operands; k++) store_lanes(operands + k * stride, apply(s.operand_chains[k], at, h), at.n);
 }
 

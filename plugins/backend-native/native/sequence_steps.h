@@ -43,7 +43,8 @@ RNNX_DECLARE_TABLE(OperandSteps, operand_steps)
 inline int64_t state_slot(const SequenceLayout& layout, int64_t steps, int64_t t, int64_t after) {
   return layout.slots == steps ? t + after : (t + after) % 2;
 }
-/// The slot of what belongs to step t.
+/// The slot of what belongs to step t, and of the operands of its product.
 inline int64_t step_slot(const SequenceLayout& layout, int64_t t) { return layout.slots == 1 ? 0 : t; }
+inline int64_t operand_slot(const SequenceLayout& layout, int64_t t) { return layout.operand_slots == 1 ? 0 : t; }
 
 }  // namespace rnnx

@@ -26,6 +26,8 @@ export interface GatedCase {
   readonly units: number;
   /** Which dimensions of the masks are there rather than broadcast. */
   readonly masks: readonly [step: boolean, example: boolean, input: boolean];
+  /** Share of x that is zero; default none. */
+  readonly zeros?: number;
   /** Whether their gradient is asked for; default false. */
   readonly learned?: boolean;
   readonly seed: number;
@@ -58,9 +60,10 @@ const composed: Product = (x, masks, weight) => {
 
 /** The product, and the gradients of Σ y·dy for x, the weight and masks that are learned. */
 export function runGated(at: GatedCase, times: Product): tf.Tensor[] {
-  const { steps, batch, inputs, gates, units, masks, learned = false, seed } = at;
+  const { steps, batch, inputs, gates, units, masks, zeros = 0, learned = false, seed } = at;
   const draw = (name: string, shape: number[]) => tf.sub(createRng(seed).stream(name).uniform(shape), 0.4);
-  const x = draw('x', [steps, batch, inputs]) as tf.Tensor3D;
+  const kept = tf.greaterEqual(createRng(seed).stream('zeros').uniform([steps, batch, inputs]), zeros);
+  const x = tf.where(kept, draw('x', [steps, batch, inputs]), 0) as tf.Tensor3D;
   const weight = draw('weight', [inputs, gates * units]) as tf.Tensor2D;
   const [step, example, input] = [steps, batch, inputs].map((n, axis) => (masks[axis] ? n : 1));
   const mask = draw('masks', [step!, example!, gates, input!]) as tf.Tensor4D;
@@ -105,6 +108,14 @@ export function testGatedProducts({ runs, learned }: { readonly runs: number; re
   ] as const)
     it(`agree at sizes beyond a tile, masks by step, example, input: ${masks.join(', ')}`, () =>
       expectAgreement({ steps: 6, batch: 27, inputs: 133, gates: 4, units: 90, masks, seed: 2 }));
+
+  it('agree where sums and rows are more than go together', () =>
+    expectAgreement({ steps: 47, batch: 20, inputs: 850, gates: 2, units: 33, masks: [false, true, true], seed: 3 }));
+
+  it('agree where most of x is zero', () =>
+    expectAgreement({
+      ...{ steps: 40, batch: 20, inputs: 88, gates: 4, units: 50, masks: [false, true, true], zeros: 0.95, seed: 4 },
+    }));
 
   for (const odd of [Number.NaN, Number.POSITIVE_INFINITY])
     it(`pass ${odd} on as the composed product does`, async () => {
