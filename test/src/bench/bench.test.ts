@@ -85,19 +85,26 @@ describe('benchmark: report', () => {
       },
       dispose: () => order.push(`${engine} gone`),
     });
-    const rows = await interleave([contestant('a'), contestant('b')], 3, () => {});
+    const rows = await interleave([contestant('a'), contestant('b')], { rounds: 3 }, () => {});
     expect(order).to.deep.equal(['a', 'b', 'b', 'a', 'a', 'b', 'a gone', 'b gone']);
     expect(rows.map(({ rounds }) => rounds)).to.deep.equal([
       [1, 4, 5],
       [2, 3, 6],
     ]);
+    const longer = await interleave([contestant('a')], { rounds: 1, total: 0.02 }, () => {});
+    expect(longer[0]!.rounds.length, 'further rounds').to.be.above(1);
     order.length = 0;
-    const failed = interleave([contestant('a', true)], 2, () => {}).catch((error: Error) => error.message);
+    const failed = interleave([contestant('a', true)], { rounds: 2 }, () => {}).catch((error: Error) => error.message);
     expect([await failed, ...order]).to.deep.equal(['broken', 'a', 'a gone']);
   });
 
   it('takes options, and refuses odd ones', () => {
-    expect(parseOptions([])).to.deep.include({ lines: Object.keys(programs), sizes: [200, 650, 1500], rounds: 5 });
+    expect(parseOptions([])).to.deep.include({
+      lines: Object.keys(programs),
+      sizes: [200, 650, 1500],
+      rounds: 5,
+      total: 5,
+    });
     expect(parseOptions(['--lines', 'cells,steps', '--sizes', '650'])).to.deep.include({
       lines: ['steps', 'cells'],
       sizes: [650],
@@ -109,6 +116,7 @@ describe('benchmark: report', () => {
       ['--rounds', '0'],
       ['--rounds', 'many'],
       ['--seconds', '-1'],
+      ['--total', 'long'],
     ] as const)
       expect(() => parseOptions([`${option}=${value}`]), `${option} ${value}`).to.throw(option);
   });
@@ -160,7 +168,7 @@ describe('benchmark: what is wanted', () => {
   it('stands at every size that is measured, and not beside tiny ones', async () => {
     const engines = await availableEngines(['cpu'], () => {});
     const limits = async (scale: Scale) => {
-      const bench = { rounds: 1, seconds: 0, scale, sizes: [], engines, pytorch: undefined, threads: 1 };
+      const bench = { rounds: 1, seconds: 0, total: 0, scale, sizes: [], engines, pytorch: undefined, threads: 1 };
       const { findings } = await runLine('cells', { ...bench, progress: () => {} });
       return findings.map(({ wanted }) => wanted);
     };
@@ -207,6 +215,7 @@ describe('benchmark: every line, tiny', () => {
     bench = {
       rounds: 1,
       seconds: 0,
+      total: 0,
       scale: { ...tiny, judged: true },
       sizes,
       engines,

@@ -6,9 +6,12 @@ import { createWorkload, type Spec, type Variant, type Workload } from './worklo
 
 /** What lines measure with. */
 export interface Bench {
+  /** Fewest rounds of each comparison. */
   readonly rounds: number;
   /** Shortest time of one measurement; at least one step is taken. */
   readonly seconds: number;
+  /** Time for each contestant of a comparison in all rounds, in seconds. */
+  readonly total: number;
   readonly scale: Scale;
   /** Hidden sizes of the language models. */
   readonly sizes: readonly number[];
@@ -44,7 +47,7 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
   await backend.activate();
   const workload: Workload = createWorkload(spec);
   // V8 compiles what a step runs in JavaScript during its first dozens: that is no part of a training run's speed.
-  await rate(() => workload.step(), bench.seconds / 2);
+  await rate(() => workload.step(), bench.total / 10);
   const contestant: Contestant = {
     where: whereOf(spec),
     engine,

@@ -10,17 +10,17 @@ const notice = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
-async function run({ lines, sizes, rounds, seconds, backends, scale, ...options }: BenchOptions): Promise<void> {
+async function run({ lines, sizes, rounds, seconds, total, backends, scale, ...options }: BenchOptions): Promise<void> {
   const engines = await availableEngines(backends, notice);
   const threads = threadCount();
   const pytorch = await startPyTorch(threads);
   if (pytorch === undefined) notice(`pytorch: ${noPyTorch}`);
-  const bench: Bench = { rounds, seconds, scale, sizes, engines, pytorch, threads, progress: notice };
+  const bench: Bench = { rounds, seconds, total, scale, sizes, engines, pytorch, threads, progress: notice };
   const about = machine(threads, pytorch?.version);
   const done: Line[] = [];
   const settings = {
-    rounds: `${rounds} interleaved`,
-    'seconds each': `${seconds}`,
+    rounds: `at least ${rounds}, interleaved, and until each contestant had ${total} s`,
+    'seconds of a measurement': `at least ${seconds}`,
     ...(!scale.judged && { sizes: 'tiny: the figures mean nothing' }),
   };
   const report: Report = { machine: about, settings, lines: done };

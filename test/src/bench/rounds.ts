@@ -6,15 +6,24 @@ export interface Contestant extends Omit<Row, 'rounds'> {
   dispose?(): void;
 }
 
+/** How long contestants take turns. */
+export interface Turns {
+  /** Fewest rounds. */
+  readonly rounds: number;
+  /** Time for each contestant in all rounds, in seconds: further rounds begin until it is over. Default none. */
+  readonly total?: number;
+}
+
 /**
  * All in turn within a round, so that a slow minute of the machine touches all alike, every second round in reverse, so that
  * neither does a machine that grows slower. What follows is compared round by round.
  */
 export async function interleave(
   contestants: readonly Contestant[],
-  rounds: number,
+  { rounds, total = 0 }: Turns,
   progress: (text: string) => void,
 ): Promise<Row[]> {
+  const end = performance.now() + 1000 * total * contestants.length;
   const rows = contestants.map(({ where, engine, variant, unit }) => ({
     where,
     engine,
@@ -23,11 +32,11 @@ export async function interleave(
     rounds: [] as number[],
   }));
   try {
-    for (let round = 1; round <= rounds; round++) {
+    for (let round = 1; round <= rounds || performance.now() < end; round++) {
       const turns = [...contestants.entries()];
       if (round % 2 === 0) turns.reverse();
       for (const [i, contestant] of turns) rows[i]!.rounds.push(await contestant.measure());
-      progress(`round ${round} of ${rounds}`);
+      progress(round <= rounds ? `round ${round} of ${rounds} or more` : `round ${round}`);
     }
   } finally {
     for (const { dispose } of contestants) dispose?.();

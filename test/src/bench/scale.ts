@@ -90,7 +90,10 @@ export const tiny: Scale = {
   regularizers: 4,
   music: { ...music, hidden: 4, steps: 3, batch: 2, inputs: 5, outputs: 5 },
   digits: { ...digits, hidden: 4, steps: 3, batch: 4, outputs: 3 },
-  products: [[8, 9, 10]],
+  products: [
+    [8, 9, 10],
+    [12, 9, 10],
+  ],
   memorySteps: 1,
   flatSteps: [2, 6],
   judged: false,

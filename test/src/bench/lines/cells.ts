@@ -12,7 +12,7 @@ export const cells: LineProgram = {
       await trained(bench, engine, spec, 'fused'),
       await trained(bench, engine, { ...spec, composed: true }, 'op by op'),
     ];
-    const rows = await interleave(contestants, bench.rounds, bench.progress);
+    const rows = await interleave(contestants, bench, bench.progress);
     const rounds = byRound(rows[1]!, rows[0]!, (composed, fused) => (100 * composed) / fused);
     return { rows, findings: [{ what: 'op by op, of the fused speed', unit: '%', rounds, wanted: { atLeast: 50 } }] };
   },

@@ -32,7 +32,9 @@ export const memory: LineProgram = {
           engine: 'pytorch',
           measure: async () => pytorch.peakMemory(spec, scale.memorySteps),
         });
-      const found = await interleave(contestants, fewer(bench), (text) => bench.progress(`2x${hidden}: ${text}`));
+      const found = await interleave(contestants, { rounds: fewer(bench) }, (text) =>
+        bench.progress(`2x${hidden}: ${text}`),
+      );
       rows.push(...found);
       const [ours, theirs] = found;
       if (theirs !== undefined)

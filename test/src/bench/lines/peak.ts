@@ -1,7 +1,7 @@
 import { findAddon } from '@rnnx/backend-native';
 import { languageSpec, trained, whereOf } from '../bench.js';
 import { stepFlops } from '../flops.js';
-import { byRound, type Finding, type Row } from '../report.js';
+import { byRound, type Finding, median, type Row } from '../report.js';
 import { type Contestant, interleave, rate, rowOf } from '../rounds.js';
 import type { LineProgram } from './line.js';
 
@@ -21,16 +21,15 @@ export const peak: LineProgram = {
       const step = await trained(bench, 'native', spec);
       const flops = stepFlops(spec) / (spec.steps * spec.batch); // a token
       const contestants: Contestant[] = [
-        product(bench.scale.products, bench.seconds, whereOf(spec)),
+        ...bench.scale.products.map((shape) => product(shape, bench.seconds, whereOf(spec))),
         { ...step, unit: 'GFLOP/s', measure: async () => ((await step.measure()) * flops) / 1e9 },
       ];
-      const found = await interleave(contestants, bench.rounds, (text) => bench.progress(`2x${hidden}: ${text}`));
+      const found = await interleave(contestants, bench, (text) => bench.progress(`2x${hidden}: ${text}`));
       rows.push(...found);
-      const share = byRound(
-        rowOf(found, 'native', 'plain')!,
-        rowOf(found, 'native', 'GEMM')!,
-        (of, to) => (100 * of) / to,
-      );
+      // The fastest product is one shape, chosen once: the best of each round would be the one that the machine hindered least.
+      const products = found.filter(({ variant }) => variant !== step.variant);
+      const fastest = products.reduce((best, row) => (median(row.rounds) > median(best.rounds) ? row : best));
+      const share = byRound(rowOf(found, 'native', 'plain')!, fastest, (of, to) => (100 * of) / to);
       const least = peakWanted[hidden];
       findings.push({
         what: `of the peak, 2x${hidden}`,
@@ -43,31 +42,25 @@ export const peak: LineProgram = {
   },
 };
 
-/** The fastest of the shapes, each for its part of the time, in the order of the round. */
-function product(shapes: LineShapes, seconds: number, where: string): Contestant {
+function product([m, n, k]: Shape, seconds: number, where: string): Contestant {
   const found = findAddon();
   if ('reason' in found) throw new Error(found.reason);
   const { addon } = found;
-  const most = (size: (shape: LineShapes[number]) => number) =>
-    new Float32Array(Math.max(...shapes.map(size))).fill(0.5);
-  const [a, b, c] = [most(([m, , k]) => m * k), most(([, n, k]) => k * n), most(([m, n]) => m * n)];
+  const matrix = (size: number) => new Float32Array(size).fill(0.5);
+  const [a, b, c] = [matrix(m * k), matrix(k * n), matrix(m * n)];
   return {
     where,
     engine: 'native',
-    variant: 'GEMM',
+    variant: `product ${m} x ${n} x ${k}`,
     unit: 'GFLOP/s',
     async measure() {
-      let best = 0;
-      for (const [m, n, k] of shapes) {
-        const calls = await rate(() => {
-          addon.gemm(false, false, m, n, k, a, b, c, false);
-          addon.waitForKernels();
-        }, seconds / shapes.length);
-        best = Math.max(best, (2 * m * n * k * calls) / 1e9);
-      }
-      return best;
+      const calls = await rate(() => {
+        addon.gemm(false, false, m, n, k, a, b, c, false);
+        addon.waitForKernels();
+      }, seconds);
+      return (2 * m * n * k * calls) / 1e9;
     },
   };
 }
 
-type LineShapes = readonly (readonly [m: number, n: number, k: number])[];
+type Shape = readonly [m: number, n: number, k: number];

@@ -21,7 +21,7 @@ export const quickstart: LineProgram = {
       const measure = async () => seconds(name, bench);
       return { where: 'quickstart', engine: name, variant: 'three runs', unit: 's', measure };
     });
-    const rows = await interleave(contestants, Math.min(bench.rounds, 3), bench.progress);
+    const rows = await interleave(contestants, { rounds: Math.min(bench.rounds, 3) }, bench.progress);
     const rounds = ratio(rows[1]!, rows[0]!);
     return {
       rows,

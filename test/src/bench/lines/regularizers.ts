@@ -22,7 +22,7 @@ export const regularizers: LineProgram = {
     const contestants: Contestant[] = [];
     for (const variant of ['plain', ...measured] as const)
       contestants.push(await trained(bench, engine, languageSpec(bench, bench.scale.regularizers, variant)));
-    const rows = await interleave(contestants, bench.rounds, bench.progress);
+    const rows = await interleave(contestants, bench, bench.progress);
     const plain = rowOf(rows, engine, 'plain')!;
     const findings = measured.map((variant) => ({
       what: `${variant} over plain`,

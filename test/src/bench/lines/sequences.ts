@@ -27,7 +27,7 @@ async function besidePyTorch(bench: Bench, specs: readonly Spec[], wanted: NonNu
   for (const spec of specs) {
     const where = whereOf(spec);
     const contestants = [await trained(bench, engine, spec), ...inPyTorch(bench, spec)];
-    const found = await interleave(contestants, bench.rounds, (text) => bench.progress(`${where}: ${text}`));
+    const found = await interleave(contestants, bench, (text) => bench.progress(`${where}: ${text}`));
     rows.push(...found);
     const [ours, theirs] = found;
     if (theirs !== undefined)

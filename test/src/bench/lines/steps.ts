@@ -33,7 +33,7 @@ export const steps: LineProgram = {
       for (const variant of measured)
         for (const [name, spec] of Object.entries(pytorchPrograms(languageSpec(bench, hidden, variant))))
           contestants.push(...inPyTorch(bench, spec, name));
-      const found = await interleave(contestants, bench.rounds, (text) => bench.progress(`2x${hidden}: ${text}`));
+      const found = await interleave(contestants, bench, (text) => bench.progress(`2x${hidden}: ${text}`));
       rows.push(...found);
       for (const engine of bench.engines.keys())
         for (const variant of measured)
