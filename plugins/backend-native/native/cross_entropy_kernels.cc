@@ -69,13 +69,13 @@ static void exponentials(int64_t rows, int64_t panels, int64_t stride, const flo
   }
 }
 
-static void merge(int64_t n, int64_t groups, const float* reference, const float* sum, float* largest, float* total) {
+static void merge(int64_t n, int64_t groups, int64_t stride, const float* reference, const float* sum, float* largest, float* total) {
   each(n, [=](int64_t i, int64_t lanes) {
     vf most = read(reference + i, lanes);
-    for (int64_t g = 1; g < groups; g++) most = max(read(reference + g * n + i, lanes), most);
+    for (int64_t g = 1; g < groups; g++) most = max(read(reference + g * stride + i, lanes), most);
     vf all = {};
     for (int64_t g = 0; g < groups; g++)
-      all = fma(exp(read(reference + g * n + i, lanes) - most), read(sum + g * n + i, lanes), all);
+      all = fma(exp(read(reference + g * stride + i, lanes) - most), read(sum + g * stride + i, lanes), all);
     write(largest + i, most, lanes);
     write(total + i, all, lanes);
   });

@@ -15,8 +15,9 @@ struct CrossEntropyTable {
   /// logit = exp(logit + bias - reference) in place, and their sum.
   void (*exponentials)(int64_t rows, int64_t panels, int64_t stride, const float* bias, float* logits, float* reference,
                        float* sum);
-  /// largest[i] = max_g reference[g][i], total[i] = Σ_g exp(reference[g][i] - largest[i]) sum[g][i], both [groups][n].
-  void (*merge)(int64_t n, int64_t groups, const float* reference, const float* sum, float* largest, float* total);
+  /// largest[i] = max_g reference[g][i], total[i] = Σ_g exp(reference[g][i] - largest[i]) sum[g][i], each
+  /// group's `stride` after the one before.
+  void (*merge)(int64_t n, int64_t groups, int64_t stride, const float* reference, const float* sum, float* largest, float* total);
   /// out = exp(reference - normalizer) dy
   void (*factors)(int64_t n, const float* reference, const float* normalizer, const float* dy, float* out);
   /// One panel of `rows` rows times a factor a row, to another place; and the sums of its columns.

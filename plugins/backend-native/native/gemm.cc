@@ -23,6 +23,8 @@ constexpr int64_t group_panels = 4;
 constexpr int64_t chunk_tiles = 64;
 /// Multiplications below which it does not pay to wake another thread.
 constexpr int64_t worthwhile = 1 << 17;
+/// The same for floats that are packed: one takes as long as a dozen multiplications, and waits for memory.
+constexpr int64_t worth_packing = 1 << 13;
 /// Rows of A up to which B is not packed.
 constexpr int64_t most_few = 2;
 
@@ -141,7 +143,7 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
   const Split tiles = split(M, isa.rows);
   const Split steps = split(K, block_steps);
   float* packedA = scratch(Scratch::gemm_a, packed_a_floats(M, K));
-  parallel_for(tiles.count, 1 + worthwhile / (isa.rows * K), [&](int64_t begin, int64_t end) {
+  parallel_for(tiles.count, 1 + worth_packing / (isa.rows * K), [&](int64_t begin, int64_t end) {
     pack_tiles(isa, transA, tiles, begin, end, steps, A, lda, packedA);
   });
   // Pieces of work: a chunk of tiles by a panel, the panels of a chunk side by side. Enough of them to share evenly.
@@ -209,7 +211,7 @@ int64_t packed_b_floats(int64_t K, int64_t N) { return panel_count(N) * K * pane
 PackedB pack_b_into(float* memory, bool transB, int64_t K, int64_t N, const float* B, int64_t ldb) {
   const GemmTable& isa = table();
   const int64_t nr = isa.columns;
-  parallel_for(panel_count(N), 1 + worthwhile / (8 * std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
+  parallel_for(panel_count(N), 1 + worth_packing / (std::max<int64_t>(1, K) * nr), [&](int64_t begin, int64_t end) {
     isa.pack_b(transB, std::min(nr * end, N) - begin * nr, K, transB ? B + begin * nr * ldb : B + begin * nr, ldb,
                memory + begin * K * nr, K * nr);
   });
@@ -234,7 +236,7 @@ void pack_a(bool transA, int64_t M, int64_t K, const float* A, int64_t lda, floa
   const GemmTable& isa = table();
   const Split tiles = split(M, isa.rows);
   const Split steps = split(K, block_steps);
-  parallel_for(tiles.count, 1 + worthwhile / (isa.rows * K), [&](int64_t begin, int64_t end) {
+  parallel_for(tiles.count, 1 + worth_packing / (isa.rows * K), [&](int64_t begin, int64_t end) {
     pack_tiles(isa, transA, tiles, begin, end, steps, A, lda, packed);
   });
 }

@@ -181,18 +181,25 @@ double sum_squares_of(int64_t n, const float* x) {
 
 /// The same bits where x is zero outside the rows named.
 double sum_squares_of_rows(int64_t n, const float* x, int64_t width, int64_t count, const int32_t* rows) {
-  // Of blocks that the kernel adds up by themselves, those without a row would add zero.
-  constexpr int64_t small = 1024;
   std::vector<double> part(static_cast<size_t>((n + square_block - 1) / square_block));
   parallel_for(static_cast<int64_t>(part.size()), 8, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      const int64_t limit = std::min(n, (i + 1) * square_block);
-      int64_t at = i * square_block;
-      for (const int32_t* row = std::lower_bound(rows, rows + count, at / width); row < rows + count; row++) {
-        const int64_t row_end = std::min(limit, (*row + 1) * width);
-        for (at = std::max(at, *row * width / small * small); at < row_end; at += small)
-          part[static_cast<size_t>(i)] += table().sum_squares(std::min(small, n - at), x + at);
+      const int64_t first = i * square_block, last = std::min(n, first + square_block);
+      SquareLanes lanes = {};
+      int64_t block = -1;
+      double& total = part[static_cast<size_t>(i)];
+      for (const int32_t* row = std::lower_bound(rows, rows + count, first / width); row < rows + count; row++) {
+        if (*row * width >= last) break;
+        for (int64_t at = std::max(first, *row * width), end = std::min(last, (*row + 1) * width); at < end;) {
+          const int64_t begin = at / squares_together * squares_together;
+          if (begin != block) total += lanes.take();
+          block = begin;
+          const int64_t until = std::min(end, begin + squares_together);
+          table().add_squares(std::min(squares_together, n - begin), x + begin, at - begin, until - begin, lanes);
+          at = until;
+        }
       }
+      total += lanes.take();
     }
   });
   return sum_of(part);

@@ -79,21 +79,34 @@ static void average(int64_t n, const float* mean, const float* weight, float par
   });
 }
 
+static void add_squares(int64_t n, const float* x, int64_t begin, int64_t end, SquareLanes& lanes) {
+  const int64_t whole = n / 8 * 8;
+  int64_t i = begin;
+  const auto add_one = [&] {
+    lanes.sum[i < whole ? i % 8 : 0] += static_cast<double>(x[i]) * x[i];
+    i++;
+  };
+  while (i < end && i % 8 != 0) add_one();
+  for (; i + 8 <= end && i < whole; i += 8)
+    for (int j = 0; j < 8; j++) lanes.sum[j] += static_cast<double>(x[i + j]) * x[i + j];
+  while (i < end) add_one();
+}
+
 static double sum_squares(int64_t n, const float* x) {
   double total = 0;
-  for (int64_t begin = 0; begin < n; begin += 1024) {
-    const int64_t end = n - begin < 1024 ? n : begin + 1024;
-    double lane[8] = {};
+  for (int64_t begin = 0; begin < n; begin += squares_together) {
+    const int64_t end = n - begin < squares_together ? n : begin + squares_together;
+    SquareLanes lanes = {};
     int64_t i = begin;
     for (; i + 8 <= end; i += 8)
-      for (int j = 0; j < 8; j++) lane[j] += static_cast<double>(x[i + j]) * x[i + j];
-    for (; i < end; i++) lane[0] += static_cast<double>(x[i]) * x[i];
-    total += ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+      for (int j = 0; j < 8; j++) lanes.sum[j] += static_cast<double>(x[i + j]) * x[i + j];
+    for (; i < end; i++) lanes.sum[0] += static_cast<double>(x[i]) * x[i];
+    total += lanes.take();
   }
   return total;
 }
 
 extern const OptimizerTable optimizer_table;
-const OptimizerTable optimizer_table = {sgd, momentum, adam, rmsprop, average, sum_squares};
+const OptimizerTable optimizer_table = {sgd, momentum, adam, rmsprop, average, sum_squares, add_squares};
 
 }  // namespace rnnx::RNNX_ISA

@@ -24,6 +24,20 @@ struct AdamConstants {
   float correction;
 };
 
+/// Squares that are added up in double precision before they are added to others.
+constexpr int64_t squares_together = 1024;
+
+/// Their eight sums: number i of them is in sum i mod 8, those after the last whole eight in the first.
+struct SquareLanes {
+  double sum[8];
+  /// All of them; none are left.
+  double take() {
+    const double all = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    *this = {};
+    return all;
+  }
+};
+
 struct OptimizerTable {
   /// w - rate g
   bool (*sgd)(const Step& step);
@@ -37,8 +51,10 @@ struct OptimizerTable {
                   float epsilon, float* velocity_out, float* square_out);
   /// mean + (w - mean) part
   void (*average)(int64_t n, const float* mean, const float* weight, float part, float* out);
-  /// Σ x² in double precision, by blocks of 1,024.
+  /// Σ x², squares_together at a time.
   double (*sum_squares)(int64_t n, const float* x);
+  /// Adds the squares of numbers [begin, end) of n, at most squares_together.
+  void (*add_squares)(int64_t n, const float* x, int64_t begin, int64_t end, SquareLanes& lanes);
 };
 RNNX_DECLARE_TABLE(OptimizerTable, optimizer_table)
 
