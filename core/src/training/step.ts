@@ -19,9 +19,9 @@ export interface StepInput {
 }
 
 /**
- * One update of the weights, and of the mean of averaged SGD. Nothing in `state` changes where an error comes, but for the
- * weights and slots that a backend updates in place, where the new weights themselves are not finite. What a device reports
- * only later does not hold `state` back: it is worthless if the report is an error.
+ * One update of the weights, and of the mean of averaged SGD. Nothing in `state` changes where an error comes. What is
+ * reported only later, by a device or by a backend that updates in place, does not hold `state` back: it is worthless if the
+ * report is an error.
  *
  * Errors: RNNX_NONFINITE; RNNX_SHAPE_MISMATCH where the model does not count what its task is measured by.
  *

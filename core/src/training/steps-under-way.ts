@@ -13,7 +13,7 @@ interface TakenStep {
   readonly count: number;
   /** Tokens or frames. */
   readonly read: number;
-  readonly report: Promise<UpdateReport>;
+  readonly report: PromiseLike<UpdateReport>;
 }
 
 interface EpochUnderWay {

@@ -2,7 +2,7 @@
 export class Stopwatch {
   total = 0;
 
-  async during<T>(work: () => Promise<T>): Promise<T> {
+  async during<T>(work: () => PromiseLike<T>): Promise<T> {
     const began = performance.now();
     const result = await work();
     this.total += (performance.now() - began) / 1000;

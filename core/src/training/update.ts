@@ -33,8 +33,12 @@ export interface Updated extends OptimizerUpdate, UpdateReport {}
 
 /** An update whose numbers may still be on their way. */
 export interface StartedUpdate extends OptimizerUpdate {
-  /** Errors: RNNX_NONFINITE, then weights and slots are worthless; those of the device. */
-  readonly report: Promise<UpdateReport>;
+  /**
+   * Where the update is the host's own, whoever asks for it waits, and works.
+   *
+   * Errors: RNNX_NONFINITE, then weights and slots are worthless; those of the device.
+   */
+  readonly report: PromiseLike<UpdateReport>;
   /** Updates that may be started before the report is looked at; 0 where it is there already. */
   readonly stepsAhead: number;
 }
@@ -71,13 +75,13 @@ export async function updateWeights(input: UpdateInput): Promise<Updated> {
  * Errors: those of `updateWeights` where they are known at once, otherwise from the report.
  */
 export async function startUpdate(input: UpdateInput): Promise<StartedUpdate> {
-  const onDevice = updateOnDevice(input);
-  if (onDevice !== undefined) return onDevice;
-  const { weights, slots, ...report } = updateInPlace(input) ?? (await updateByOps(input));
+  const later = updateOnDevice(input) ?? updateInPlace(input);
+  if (later !== undefined) return later;
+  const { weights, slots, ...report } = await updateByOps(input);
   return { weights, slots, report: Promise.resolve(report), stepsAhead: 0 };
 }
 
-function updateInPlace(input: UpdateInput): Updated | undefined {
+function updateInPlace(input: UpdateInput): StartedUpdate | undefined {
   const { optimizer, weights, slots, result, clipNorm, context, where } = input;
   const kernels = fusedKernels().optimizer;
   if (kernels === undefined || optimizer.rule === undefined) return undefined;
@@ -86,24 +90,32 @@ function updateInPlace(input: UpdateInput): Updated | undefined {
   const { rule } = optimizer;
   const clipped = Object.values(result.gradients);
   const losses = [result.nll, result.loss] as const;
-  const update = kernels.update({ rule, weights, slots, gradients, clipped, clipNorm, losses, context });
+  const { errors } = result;
+  const update = kernels.update({ rule, weights, slots, gradients, clipped, clipNorm, losses, errors, context });
   if (update === undefined) return undefined;
-  try {
-    const { squaredNorm, finite } = update.outcome();
-    // They lie on the host: to gather them would take longer.
-    const [nll, loss] = [numberIn(result.nll), numberIn(result.loss)];
-    const errors = result.errors === undefined ? 0 : numberIn(result.errors);
+  const report = whenAsked((): UpdateReport => {
+    const { squaredNorm, finite, losses, errors } = update.outcome();
+    const [nll, loss] = losses;
     // float32, as the composed path has it: above its range infinite.
     const gradientNorm = Math.fround(Math.sqrt(Math.fround(squaredNorm)));
     requireFinite('loss', nll + loss, where);
     requireFinite('norm of the gradient', gradientNorm, where);
     requireFinite('sum of the updated weights', finite ? 0 : Number.NaN, where);
-    return { weights: update.weights, slots: update.slots, nll, errors, gradientNorm };
-  } catch (error) {
-    disposeReplaced(update.weights, weights);
-    disposeReplaced(update.slots, slots);
-    throw error;
-  }
+    return { nll, errors, gradientNorm };
+  });
+  return { weights: update.weights, slots: update.slots, report, stepsAhead: kernels.stepsAhead };
+}
+
+/** What is worked out when somebody first waits for it, and not otherwise. */
+function whenAsked<T>(work: () => T): PromiseLike<T> {
+  let asked: Promise<T> | undefined;
+  return {
+    // biome-ignore lint/suspicious/noThenProperty: to be awaited is what it is for.
+    then(fulfilled, rejected) {
+      asked ??= new Promise((resolve) => resolve(work()));
+      return asked.then(fulfilled, rejected);
+    },
+  };
 }
 
 /** All numbers are read at once. */
@@ -160,10 +172,6 @@ async function readReport(report: tf.Tensor, where: string): Promise<UpdateRepor
 
 function scalarsOf({ nll, loss, errors }: UpdateInput['result']): [tf.Scalar, tf.Scalar, tf.Scalar] {
   return [nll, loss, errors ?? tf.scalar(0)];
-}
-
-function numberIn(scalar: tf.Scalar): number {
-  return scalar.dataSync<'float32'>()[0]!;
 }
 
 /** Errors: RNNX_NONFINITE. */

@@ -224,18 +224,23 @@ napi_value add_squares_rows(Call& call) {
   return call.later([=] { control->squares += sum_squares_of_rows(n, x, width, count, rows); });
 }
 
-/// clip(control, limit, first, second): the factor by which the gradient's norm comes down to the limit, 1 at most; none
-/// where the norm or the sum of the two numbers is not finite, or a kernel before got no memory. In float32, as tensor
-/// operations have it.
+/// clip(control, limit, first, second, third, numbers): the factor by which the gradient's norm comes down to the limit, 1 at
+/// most; none where the norm or the sum of the first two numbers is not finite, or a kernel before got no memory. In float32, as
+/// tensor operations have it. numbers [3]: a copy of the three, 0 for none, so that nobody need keep their tensors.
 napi_value clip(Call& call) {
   Control* const control = take_control(call);
   const float limit = static_cast<float>(call.number("limit"));
   const float* first = call.floats("first", 1);
   const float* second = call.floats("second", 1);
+  const float* third = call.floats_or_null("third", 1);
+  double* const numbers = call.doubles("numbers", 3);
   return call.later([=] {
+    numbers[0] = *first;
+    numbers[1] = *second;
+    numbers[2] = third ? *third : 0;
     const float norm = static_cast<float>(std::sqrt(static_cast<double>(static_cast<float>(control->squares))));
     const bool sound = !earlier_command_failed() && std::isfinite(norm) &&
-                       std::isfinite(static_cast<double>(*first) + static_cast<double>(*second));
+                       std::isfinite(numbers[0] + numbers[1]);
     const float down = limit / norm;
     control->scale = sound ? (down < 1 ? down : 1.0f) : std::nan("");
   });

@@ -112,6 +112,16 @@ Call::Keeper::~Keeper() {
 
 void Call::wait() { pending(env).wait(); }
 
+uint64_t Call::put_off() const {
+  const Queue* const queue = pending(env).queue;
+  return queue ? queue->submitted() : 0;
+}
+
+void Call::wait_until(uint64_t count) {
+  Queue* const queue = pending(env).queue;
+  if (queue) queue->drain(count);
+}
+
 void Call::submit(std::unique_ptr<Command> command, bool whole) {
   Pending& to = pending(env);
   if (to.queue == nullptr) return command->run();

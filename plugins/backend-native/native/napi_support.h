@@ -39,6 +39,9 @@ class Call {
 
   /// Waits for all that was put off.
   void wait();
+  /// How much was put off so far, and waits until so much of it has run.
+  uint64_t put_off() const;
+  void wait_until(uint64_t count);
   /// Puts off the rest of the function: `work` runs, on any thread, after all that was put off before and before anything
   /// looks at arrays in JavaScript, see `waitForKernels`. The arrays taken so far stay until then. `whole`: it writes whole
   /// numbers, which others may look into.

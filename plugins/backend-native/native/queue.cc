@@ -1,5 +1,6 @@
 #include "queue.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -94,15 +95,17 @@ void Queue::perform(Command& command) {
   failed_before = nullptr;
 }
 
-bool Queue::execute() {
+bool Queue::execute(uint64_t until) {
   if (executing_.exchange(true)) return false;
   uint64_t next = finished_.load(std::memory_order_relaxed);
-  for (; next != submitted_.load(); next++) {
+  for (; next < until && next != submitted_.load(); next++) {
     perform(*ring_[next % capacity]);
     finished_.store(next + 1);
   }
   executing_.store(false);
   wake_waiting();
+  // Where the caller goes on with other things, what is left is the pool's.
+  if (waiting()) wake_idle();
   return true;
 }
 
@@ -126,10 +129,18 @@ void Queue::submit(std::unique_ptr<Command> command) {
   if (queue_mode() == QueueMode::on && place + 1 - finished_.load(std::memory_order_relaxed) >= worth_waking) wake_idle();
 }
 
-void Queue::drain() {
-  while (!done())
-    if (!execute())
-      help_until([](void* queue) { const Queue& q = *static_cast<Queue*>(queue); return q.done() || !q.executing_.load(); }, this);
+void Queue::drain(uint64_t until) {
+  struct Wait {
+    Queue& queue;
+    uint64_t until;
+    bool over() const { return queue.finished_.load() >= until; }
+  } wait = {*this, std::min(until, submitted())};
+  const auto over_or_left = [](void* context) {
+    const Wait& w = *static_cast<Wait*>(context);
+    return w.over() || !w.queue.executing_.load();
+  };
+  while (!wait.over())
+    if (!execute(wait.until)) help_until(over_or_left, &wait);
   reap();
   if (failed_.exchange(false, std::memory_order_relaxed)) throw std::bad_alloc();
 }

@@ -42,17 +42,20 @@ class Queue {
 
   /// Waits where too many wait already. May throw as `drain` does.
   void submit(std::unique_ptr<Command> command);
-  /// Returns when all commands are done, having helped; throws std::bad_alloc if one of them got no memory.
-  void drain();
+  /// Commands submitted so far.
+  uint64_t submitted() const { return submitted_.load(std::memory_order_relaxed); }
+  /// Returns when so many commands are done, all by default, having helped; throws std::bad_alloc if one that is done got no
+  /// memory.
+  void drain(uint64_t until = all);
 
  private:
   friend struct Queues;
   static constexpr uint64_t capacity = 256;
+  static constexpr uint64_t all = ~uint64_t{0};
 
-  /// Does commands until none is left, unless another thread is at it.
-  bool execute();
+  /// Does commands until none is left or so many are done, unless another thread is at it.
+  bool execute(uint64_t until = all);
   bool waiting() const;
-  bool done() const { return finished_.load() == submitted_.load(std::memory_order_relaxed); }
   void perform(Command& command);
   /// Destroys what is done.
   void reap();

@@ -55,10 +55,19 @@ export interface OptimizerAddon {
   ): void;
 
   /**
-   * control[1] = min(1, limit / √control[0]), in float32; NaN where that root, or the sum of two numbers that are to be
-   * finite, is not, or a kernel before got no memory. @param limit infinite for none
+   * control[1] = min(1, limit / √control[0]), in float32; NaN where that root, or the sum of the first two numbers, which are
+   * to be finite, is not, or a kernel before got no memory. numbers [3] = the three, 0 for none.
+   *
+   * @param limit infinite for none
    */
-  clip(control: Float64Array, limit: number, first: Float32Array, second: Float32Array): void;
+  clip(
+    control: Float64Array,
+    limit: number,
+    first: Float32Array,
+    second: Float32Array,
+    third: Float32Array | null,
+    numbers: Float64Array,
+  ): void;
 
   /** out = weight - rate g */
   sgd(

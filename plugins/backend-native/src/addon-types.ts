@@ -10,7 +10,7 @@ import type { NormalizedAddon } from './fused/normalized-addon.js';
  *
  * Those that give nothing back are kernels: they run in the order in which they are called, while JavaScript goes on, and
  * until `waitForKernels` nobody else may change, or look for results in, their arrays. All others, but for the sizes of
- * memories and `gather`, wait for the kernels before.
+ * memories, `gather`, `kernelsCalled` and `waitUntilRun`, wait for the kernels before.
  */
 export interface RuntimeAddon {
   /** Instruction set in use: `baseline`, `avx2`, `avx512` or `neon`. */
@@ -20,6 +20,10 @@ export interface RuntimeAddon {
   setThreadCount(count: number): void;
   /** Returns when all kernels that were called have run. */
   waitForKernels(): void;
+  /** How many kernels were put off so far. */
+  kernelsCalled(): number;
+  /** Returns when so many of those have run. */
+  waitUntilRun(count: number): void;
   /** @param mode an index into `queueModes` */
   setQueueMode(mode: number): void;
 }

@@ -41,6 +41,7 @@ const needed: readonly (keyof Addon)[] = [
   'gemm',
   'intFromFloat',
   'isa',
+  'kernelsCalled',
   'linear',
   'logical',
   'momentBackward',
@@ -74,6 +75,7 @@ const needed: readonly (keyof Addon)[] = [
   'threadCount',
   'unary',
   'waitForKernels',
+  'waitUntilRun',
 ];
 
 let found: FoundAddon | undefined;

@@ -1,6 +1,6 @@
-import { type Backend, fusedKernels } from '@rnnx/core';
+import type { Backend } from '@rnnx/core';
 import type { PyTorch, PyTorchSpec } from './pytorch.js';
-import { type Contestant, rate } from './rounds.js';
+import type { Contestant } from './rounds.js';
 import type { Scale } from './scale.js';
 import { createWorkload, type Spec, type Variant, type Workload } from './workload.js';
 
@@ -47,7 +47,7 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
   await backend.activate();
   const workload: Workload = createWorkload(spec);
   // V8 compiles what a step runs in JavaScript during its first dozens: that is no part of a training run's speed.
-  await rate(() => workload.step(), bench.total / 10);
+  await workload.speed(bench.total / 10);
   const contestant: Contestant = {
     where: whereOf(spec),
     engine,
@@ -55,11 +55,7 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
     unit: unitOf(spec),
     async measure() {
       await backend.activate();
-      // Where the trainer goes ahead of the losses, several steps between looks at the clock let it.
-      const goesAhead = (fusedKernels().deviceUpdates?.stepsAhead ?? 0) > 0;
-      const steps = goesAhead ? 10 : 1;
-      const calls = await rate(() => (goesAhead ? workload.run(steps) : workload.step()), bench.seconds);
-      return calls * steps * spec.steps * spec.batch;
+      return (await workload.speed(bench.seconds)) * spec.steps * spec.batch;
     },
     dispose: () => workload.dispose(),
   };

@@ -76,7 +76,10 @@ export interface Workload {
   step(): Promise<number>;
 
   /** The same number of steps as the trainer takes them: where the backend lets it, ahead of the losses. */
-  run(steps: number): Promise<void>;
+  run(steps: number): Promise<unknown>;
+
+  /** As many as fit into `seconds`, at least one; steps a second. */
+  speed(seconds: number): Promise<number>;
   dispose(): void;
 }
 
@@ -118,17 +121,27 @@ export function createWorkload(spec: Spec): Workload {
     if (goesOn) state = result.state;
     return started;
   };
+  /** As the trainer does, which goes ahead of what steps report where their backend lets it. */
+  const train = async (goesOn: (taken: number) => boolean) => {
+    const reports: PromiseLike<unknown>[] = [];
+    let taken = 0;
+    for (; goesOn(taken); taken++) {
+      await tf.nextFrame();
+      const { report, stepsAhead } = await start();
+      reports.push(report);
+      while (reports.length > stepsAhead) await reports.shift();
+    }
+    await Promise.all(reports);
+    return taken;
+  };
   return {
     step: async () => (await (await start()).report).nll,
-    async run(steps) {
-      const reports: Promise<unknown>[] = [];
-      for (let i = 0; i < steps; i++) {
-        await tf.nextFrame();
-        const { report, stepsAhead } = await start();
-        reports.push(report);
-        while (reports.length > stepsAhead) await reports.shift();
-      }
-      await Promise.all(reports);
+    run: (steps) => train((taken) => taken < steps),
+    async speed(seconds) {
+      const begin = performance.now();
+      const end = begin + 1000 * seconds;
+      const steps = await train((taken) => taken === 0 || performance.now() < end);
+      return (1000 * steps) / (performance.now() - begin);
     },
     dispose: () => tf.dispose([weights, state as never]),
   };

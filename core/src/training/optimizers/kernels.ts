@@ -25,6 +25,7 @@ export interface DeviceUpdateRequest {
 export interface UpdateRequest extends DeviceUpdateRequest {
   /** Nothing is updated unless their sum is finite. */
   readonly losses: readonly [tf.Scalar, tf.Scalar];
+  readonly errors: tf.Scalar | undefined;
 }
 
 export interface UpdateOutcome {
@@ -32,18 +33,25 @@ export interface UpdateOutcome {
   readonly squaredNorm: number;
   /** Whether all new weights are. */
   readonly finite: boolean;
+  /** The values of the request's. */
+  readonly losses: readonly [number, number];
+  /** 0 where the request has none. */
+  readonly errors: number;
 }
 
 /**
- * Updates that a backend makes in place, for backends whose numbers lie on the host. A tensor keeps its identity and
+ * Updates that a backend makes in place, for backends whose numbers lie on the host. They may run later than asked for, in order. A tensor keeps its identity and
  * changes its values where no other tensor can see them; where one can, a fresh tensor takes its place and the caller
  * owns both. Same bits as the optimizers in tfjs ops.
  */
 export interface OptimizerKernels {
+  /** Steps that the trainer may start before it asks for the outcome of one, at least 0. */
+  readonly stepsAhead: number;
+
   /**
    * Clips by the global norm and updates all weights and slots.
    *
-   * @returns also what waits for the update and tells its outcome; `undefined` where the kernels cannot take the request,
+   * @returns also what waits for the update, but for nothing after it, and tells its outcome; `undefined` where the kernels cannot take the request,
    *   and nothing has changed then
    */
   update(request: UpdateRequest): (OptimizerUpdate & { outcome(): UpdateOutcome }) | undefined;

@@ -334,12 +334,22 @@ void commands(Draws& draws) {
   const int64_t n = draws.whole(1, 3000), count = draws.whole(1, 600);
   std::vector<int64_t> x(static_cast<size_t>(n));
   int64_t expected = 0;
+  std::atomic<int64_t> run{0};
+  uint64_t marked = 0;
+  int64_t run_then = 0;
   for (int64_t k = 0; k < count; k++) {
     if (draws.whole(0, 30) == 0) rnnx::set_queue_mode(static_cast<rnnx::QueueMode>(draws.whole(0, 2)));
-    queue->submit(task([&x, n, k] {
+    if (draws.whole(0, 10) == 0) {
+      queue->drain(marked);
+      check(run >= run_then, "commands up to a mark");
+      marked = queue->submitted();
+      run_then = k;
+    }
+    queue->submit(task([&x, &run, n, k] {
       rnnx::parallel_for(n, 500, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++) x[static_cast<size_t>(i)] = (3 * x[static_cast<size_t>(i)] + k) % 1000003;
       });
+      run++;
     }));
     expected = (3 * expected + k) % 1000003;
     if (draws.whole(0, 40) != 0) continue;

@@ -27,6 +27,13 @@ export class Memory {
     this.backend.wait();
   }
 
+  /** What waits for the kernels that were called until now, and for no later ones. */
+  untilNow(): () => void {
+    const { addon } = this.backend;
+    const count = addon.kernelsCalled();
+    return () => addon.waitUntilRun(count);
+  }
+
   clear(array: Float32Array): void {
     this.backend.addon.fillFloat(array.length, 0, array);
   }

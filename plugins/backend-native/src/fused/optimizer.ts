@@ -11,6 +11,11 @@ interface Changing {
   readonly tensor: tf.Tensor;
 }
 
+type Three = readonly [number, number, number];
+
+/** While JavaScript waits for a step, the kernels of the next are there to go on with. */
+const stepsAhead = 1;
+
 /** `FusedKernels.optimizer` over the addon. Only float32 tensors are taken. */
 export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): OptimizerKernels {
   const change = (tensor: tf.Tensor): Changing => {
@@ -63,23 +68,29 @@ export function createOptimizerKernels(addon: OptimizerAddon, store: Memory): Op
   };
 
   return {
+    stepsAhead,
     update(request) {
-      const { weights, slots, gradients, clipped, clipNorm, losses } = request;
+      const { weights, slots, gradients, clipped, clipNorm, losses, errors } = request;
       const all = [weights, slots, gradients].flatMap((group) => Object.values(group));
-      if (!allFloats([...all, ...clipped, ...losses])) return undefined;
-      const control = Float64Array.of(0, 1, 1);
+      if (!allFloats([...all, ...clipped, ...losses, ...(errors ? [errors] : [])])) return undefined;
+      const [control, numbers] = [Float64Array.of(0, 1, 1), new Float64Array(3)];
       for (const tensor of clipped) addSquares(tensor, control);
       const [first, second] = losses;
-      addon.clip(control, clipNorm ?? Number.POSITIVE_INFINITY, store.floats(first), store.floats(second));
+      addon.clip(
+        ...([control, clipNorm ?? Number.POSITIVE_INFINITY, store.floats(first), store.floats(second)] as const),
+        ...([errors ? store.floats(errors) : null, numbers] as const),
+      );
       const updated = { weights: {} as Record<string, tf.Tensor>, slots: {} as Record<string, tf.Tensor> };
       for (const [name, weight] of Object.entries(weights)) {
         const one = parameter(request, name, weight, control);
         updated.weights[name] = one.weight;
         Object.assign(updated.slots, one.slots);
       }
+      const wait = store.untilNow();
       const outcome = () => {
-        store.wait();
-        return { squaredNorm: control[0]!, finite: control[2] === 1 };
+        wait();
+        const [nll, loss, wrong] = numbers as unknown as Three;
+        return { squaredNorm: control[0]!, finite: control[2] === 1, losses: [nll, loss] as const, errors: wrong };
       };
       return { ...updated, outcome };
     },

@@ -115,6 +115,22 @@ describe('the queue of native kernels', () => {
     expect(Array.from(c)).to.deep.equal([12, 12, 12, 12]);
   });
 
+  it('waits for some kernels and leaves those after them', async () => {
+    const addon = rawAddon();
+    const x = new Float32Array(100).fill(3);
+    const copies = Array.from({ length: 3 }, () => new Float32Array(100));
+    await inMode('late', () => {
+      addon.waitForKernels();
+      const before = addon.kernelsCalled();
+      for (const copy of copies) addon.repeat(100, x, 100, copy);
+      expect(addon.kernelsCalled()).to.equal(before + 3);
+      addon.waitUntilRun(before + 2);
+      expect(copies.map((copy) => copy[99])).to.deep.equal([3, 3, 0]);
+      addon.waitUntilRun(before + 1000);
+      expect(copies[2]![99]).to.equal(3);
+    });
+  });
+
   it('keeps arrays that nobody else holds until their kernels have run', function () {
     this.timeout(60_000);
     expect(runProgram('kept')).to.equal(40);

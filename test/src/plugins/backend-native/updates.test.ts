@@ -272,6 +272,21 @@ describe('training with updates in place', () => {
       expect(tf.memory().numTensors).to.equal(before);
     });
 
+  it('takes the next step before it asks for a loss, and none before a checkpoint or an epoch’s end', async () => {
+    const run = setUp(optimizers.sgd!, { reportEvery: 1, checkpointEvery: 3 });
+    const ahead: number[] = [];
+    let steps = 0;
+    for await (const event of train(run))
+      if (event.type === 'step') {
+        steps += 1;
+        ahead.push(run.model.calls.filter(({ options }) => options.phase === 'train').length - steps);
+      }
+    const { stepsAhead } = fusedKernels().optimizer!;
+    expect(stepsAhead).to.equal(1);
+    // Checkpoints after steps 3, 6 and 9, epochs of five steps.
+    expect(ahead).to.deep.equal([1, 1, 0, 1, 0, 0, 1, 1, 0, 0]);
+  });
+
   it('stops where an update is not finite, with the last checkpoint fit to go on', async () => {
     const before = tf.memory().numTensors;
     const tamper = (result: GradientResult, call: number): GradientResult => {

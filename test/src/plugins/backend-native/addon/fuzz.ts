@@ -142,7 +142,8 @@ const right: Readonly<Partial<Record<keyof Addon, () => Call>>> = {
   average: () => [6, f(6), f(6), 3, f(6)],
   addSquares: () => [6, f(6), control()],
   addSquaresRows: () => [6, f(6), control(), 2, 2, Int32Array.of(0, draws.whole(1, 2))],
-  clip: () => [control(), draws.pick([1, Infinity]), f(1), f(1)],
+  waitUntilRun: () => [draws.pick([0, addon.kernelsCalled(), 2 ** 53])],
+  clip: () => [control(), draws.pick([1, Infinity]), f(1), f(1), draws.pick([null, f(1)]), new Float64Array(3)],
   fillFloat: () => [5, 0.5, f(5)],
   fillInt: () => [5, draws.pick([7, -(2 ** 31)]), labels(5, 9)],
   fillBool: () => [5, 1, new Uint8Array(5)],
@@ -270,7 +271,7 @@ while (calls < 12_000) {
 }
 addon.setThreadCount(threads);
 
-const takeNothing = ['isa', 'threadCount', 'waitForKernels'];
+const takeNothing = ['isa', 'kernelsCalled', 'threadCount', 'waitForKernels'];
 const neverRefused = names.filter((name) => !takeNothing.includes(name) && !refusedBy.has(name));
 const report: Fuzzed = { calls, refused, done, strange: [...new Set(strange)].slice(0, 20), neverRefused };
 console.log(JSON.stringify(report));
