@@ -60,7 +60,8 @@ void products(int64_t count, int64_t M, int64_t K, const float* packed, const Si
   });
 }
 
-/// Where few numbers of x are not zero (and none is shifted), gemm multiplies only those: `product` for each operand in memory.
+/// Where few numbers of x are not zero, gemm multiplies only those unless a shift fills them: `product` for each operand in
+/// memory.
 template <class F>
 bool sparse_products(const GatedOperand& x, const F& product) {
   const int64_t rows = x.steps * x.batch;

@@ -240,13 +240,8 @@ std::atomic<int>& count() {
   return instance;
 }
 
-struct Buffers {
-  float* data[static_cast<int>(Scratch::count)] = {};
-  int64_t floats[static_cast<int>(Scratch::count)] = {};
-  ~Buffers() {
-    for (float* each : data) give_large(each);
-  }
-};
+/// What `scratch` of this thread is of, where it is not its own.
+thread_local ScratchMemory* lent = nullptr;
 
 }  // namespace
 
@@ -288,16 +283,29 @@ void help_until(bool (*holds)(void*), void* context) { pool().help(holds, contex
 void wake_waiting() { pool().wake_helpers(); }
 
 float* scratch(Scratch slot, int64_t floats) {
-  thread_local Buffers buffers;
+  thread_local ScratchMemory own;
+  ScratchMemory& memory = lent ? *lent : own;
   const int i = static_cast<int>(slot);
-  if (buffers.floats[i] < floats) {
-    give_large(buffers.data[i]);
-    buffers.data[i] = nullptr;
-    buffers.floats[i] = 0;
-    buffers.data[i] = take_large(floats);
-    buffers.floats[i] = floats;
+  if (memory.floats_[i] < floats) {
+    give_large(memory.data_[i]);
+    memory.data_[i] = nullptr;
+    memory.floats_[i] = 0;
+    memory.data_[i] = take_large(floats);
+    memory.floats_[i] = floats;
   }
-  return buffers.data[i];
+  return memory.data_[i];
 }
+
+void ScratchMemory::clear() {
+  for (int i = 0; i < static_cast<int>(Scratch::count); i++) {
+    give_large(data_[i]);
+    data_[i] = nullptr;
+    floats_[i] = 0;
+  }
+}
+
+ScratchMemory::Use::Use(ScratchMemory& memory) { lent = &memory; }
+
+ScratchMemory::Use::~Use() { lent = nullptr; }
 
 }  // namespace rnnx

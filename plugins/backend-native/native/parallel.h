@@ -46,4 +46,28 @@ void wake_waiting();
 enum class Scratch { gemm_a, gemm_b, loss, loss_panels, sequence, sequence_two, sequence_rows, stepped, count };
 float* scratch(Scratch slot, int64_t floats);
 
+/// Such memory for work that now one thread does, now another: a thread that does it takes this and leaves its own alone.
+class ScratchMemory {
+ public:
+  ScratchMemory() = default;
+  ScratchMemory(const ScratchMemory&) = delete;
+  ScratchMemory& operator=(const ScratchMemory&) = delete;
+  ~ScratchMemory() { clear(); }
+  void clear();
+
+  /// As long as it lives, `scratch` of the thread that made it is of `memory`.
+  class Use {
+   public:
+    explicit Use(ScratchMemory& memory);
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ~Use();
+  };
+
+ private:
+  friend float* scratch(Scratch, int64_t);
+  float* data_[static_cast<int>(Scratch::count)] = {};
+  int64_t floats_[static_cast<int>(Scratch::count)] = {};
+};
+
 }  // namespace rnnx

@@ -77,6 +77,7 @@ void Queue::release() {
   } catch (const std::bad_alloc&) {
     // Nobody is left to be told.
   }
+  scratch_.clear();
   claimed_.store(false);
 }
 
@@ -86,6 +87,7 @@ bool Queue::waiting() const {
 }
 
 void Queue::perform(Command& command) {
+  const ScratchMemory::Use use(scratch_);
   failed_before = &failed_;
   try {
     command.run();

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "parallel.h"
+
 namespace rnnx {
 
 /// Work to be done later. It is destroyed by the thread that submitted it.
@@ -62,6 +64,8 @@ class Queue {
 
   std::atomic<bool> claimed_{false};
   uint64_t reaped_ = 0;
+  /// Of the commands, whichever thread runs them: each of two would come to have as much.
+  ScratchMemory scratch_;
   alignas(64) std::atomic<uint64_t> submitted_{0};
   alignas(64) std::atomic<uint64_t> finished_{0};
   std::atomic<bool> executing_{false};

@@ -40,9 +40,9 @@ export interface UpdateOutcome {
 }
 
 /**
- * Updates that a backend makes in place, for backends whose numbers lie on the host. They may run later than asked for, in order. A tensor keeps its identity and
- * changes its values where no other tensor can see them; where one can, a fresh tensor takes its place and the caller
- * owns both. Same bits as the optimizers in tfjs ops.
+ * Updates that a backend makes in place, for backends whose numbers lie on the host. They may run later than asked for, in
+ * order. A tensor keeps its identity and changes its values where no other tensor can see them; where one can, a fresh
+ * tensor takes its place and the caller owns both. Same bits as the optimizers in tfjs ops.
  */
 export interface OptimizerKernels {
   /** Steps that the trainer may start before it asks for the outcome of one, at least 0. */
@@ -51,8 +51,8 @@ export interface OptimizerKernels {
   /**
    * Clips by the global norm and updates all weights and slots.
    *
-   * @returns also what waits for the update, but for nothing after it, and tells its outcome; `undefined` where the kernels cannot take the request,
-   *   and nothing has changed then
+   * @returns also what waits for the update, but for nothing after it, and tells its outcome; `undefined` where the
+   *   kernels cannot take the request, and nothing has changed then
    */
   update(request: UpdateRequest): (OptimizerUpdate & { outcome(): UpdateOutcome }) | undefined;
 
