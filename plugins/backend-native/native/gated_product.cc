@@ -12,11 +12,6 @@ namespace {
 
 /// Rows of an operand that are made together for a product of its transpose: some tens of kilobytes.
 constexpr int64_t rows_together = 16;
-/// Panels worked on together, whose part of the result stays in a near cache.
-constexpr int64_t group_panels = 4;
-/// Row tiles in a piece of work at most, and how many pieces a thread should find.
-constexpr int64_t most_tiles = 64;
-constexpr int64_t pieces_each = 16;
 
 int64_t parts(int64_t total, int64_t most) { return (total + most - 1) / most; }
 
@@ -35,28 +30,6 @@ void over_steps(const GatedOperand& x, int64_t k, int64_t begin, int64_t end, co
 void make_rows(const GatedOperand& x, int64_t k, int64_t begin, int64_t end, float* out) {
   over_steps(x, k, begin, end, [&](const SteppedMatrix& m, int64_t t, int64_t first, int64_t last, int64_t before) {
     RNNX_TABLE(stepped_matrix_table).rows(m, t, first, last, out + before * x.inputs);
-  });
-}
-
-/// Row tiles of a piece of work.
-int64_t tiles_together(int64_t tiles, int64_t others) {
-  const int64_t wanted = parts(tiles * others, pieces_each * thread_count());
-  return std::min(tiles, std::min(most_tiles, std::max<int64_t>(4, wanted)));
-}
-
-/// C_k = A_k · B_k, A_k [M, K] as pack_a leaves it, one after another. Pieces of work are some tiles by a panel.
-void products(int64_t count, int64_t M, int64_t K, const float* packed, const SideBySide<const float>& B,
-              const SideBySide<float>& C) {
-  const int64_t tiles = row_tiles(M), panels = panel_count(C.columns);
-  const int64_t together = tiles_together(tiles, count * panels), chunks = parts(tiles, together);
-  parallel_for(count * chunks * panels, 1, [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      const int64_t panel = begin % panels, chunk = begin / panels % chunks, k = begin / panels / chunks;
-      const int64_t last = std::min(panels, panel + end - begin);
-      gemm_tiles(M, K, packed + k * packed_a_floats(M, K), chunk * together, std::min(tiles, (chunk + 1) * together), false,
-                 C.columns, B.data + k * B.columns, B.stride, panel, last, C.data + k * C.columns, C.stride);
-      begin += last - panel;
-    }
   });
 }
 
@@ -94,7 +67,7 @@ void gated_product(const GatedOperand& x, const SideBySide<const float>& weight,
       pack_a_tile(M, K, tile, some, K, packed + k * packed_a_floats(M, K));
     }
   });
-  products(x.count, M, K, packed, weight, y);
+  gemm_side_by_side(x.count, M, y.columns, K, packed, weight.data, weight.stride, y.data, y.stride);
 }
 
 void gated_product_gradient(const GatedOperand& x, const SideBySide<const float>& dy, const SideBySide<float>& d_weight) {
@@ -115,7 +88,7 @@ void gated_product_gradient(const GatedOperand& x, const SideBySide<const float>
       pack_a_steps(M, K, first, last, some, M, packed + k * packed_a_floats(M, K));
     }
   });
-  products(x.count, M, K, packed, dy, d_weight);
+  gemm_side_by_side(x.count, M, dy.columns, K, packed, dy.data, dy.stride, d_weight.data, d_weight.stride);
 }
 
 void gated_operand_gradient(const GatedOperand& x, const SideBySide<const float>& weight, const SideBySide<const float>& dy,
@@ -131,7 +104,7 @@ void gated_operand_gradient(const GatedOperand& x, const SideBySide<const float>
     }
   });
   // Of some rows and panels, all gates one after another: what a gate gives goes through its chain from a near cache.
-  const int64_t panels = panel_count(N), together = tiles_together(tiles, panels), chunks = parts(tiles, together);
+  const int64_t panels = panel_count(N), together = tiles_together(M, panels), chunks = parts(tiles, together);
   parallel_for(chunks * panels, 1, [&](int64_t begin, int64_t end) {
     float* const some = scratch(Scratch::stepped, together * tile_row(M, 1) * group_panels * panel_width());
     while (begin < end) {

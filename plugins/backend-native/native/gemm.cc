@@ -17,8 +17,6 @@ namespace {
 constexpr int64_t block_steps = 800;
 /// The same for a product of one panel, whose rows come from further off.
 constexpr int64_t panel_block_steps = 512;
-/// Panels worked on together, so that a tile of A is used from the nearest cache; their packed block stays in the next.
-constexpr int64_t group_panels = 4;
 /// Tiles of A that one piece of work goes through at most. B is packed anew for each, A streams by.
 constexpr int64_t chunk_tiles = 64;
 /// Multiplications below which it does not pay to wake another thread.
@@ -129,6 +127,34 @@ void few_rows(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int6
   });
 }
 
+/// Chunks of tiles, each by some of so many panels: enough pieces of work to share evenly.
+Split chunks_of(const Split& tiles, int64_t panels) {
+  const int64_t wanted = 16 * thread_count();
+  return split(tiles.count, std::min(chunk_tiles, std::max<int64_t>(4, tiles.count * panels / wanted)));
+}
+
+/// C_i = `start` + A_i · B_i for `count` products, one A after another, B and C side by side. B is packed only where it is one.
+void packed_products(int64_t count, int64_t M, int64_t N, int64_t K, const float* packedA, const Source& B,
+                     const Start& start, float* C, int64_t ldc) {
+  const GemmTable& isa = table();
+  const Split tiles = split(M, isa.rows);
+  const Split steps = split(K, block_steps);
+  const int64_t panels = panel_count(N);
+  const Split chunks = chunks_of(tiles, count * panels);
+  const int64_t each = chunks.size(0) * isa.rows * isa.columns * K;
+  parallel_for(count * chunks.count * panels, 1 + worthwhile / each, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t i = begin / panels / chunks.count;
+      const int64_t chunk = begin / panels % chunks.count;
+      const int64_t from = begin % panels;
+      const int64_t to = std::min(panels, from + end - begin);
+      compute(isa, tiles, chunks.begin(chunk), chunks.begin(chunk) + chunks.size(chunk), N, steps, packedA + i * M * K,
+              {B.packed, B.transposed, B.data + i * N, B.stride}, from, to, {C + i * N, ldc, isa.columns, false}, start);
+      begin += to - from;
+    }
+  });
+}
+
 /// C = `start` + op(A)·B.
 void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const Source& B,
              const Start& start, float* C, int64_t ldc) {
@@ -146,21 +172,7 @@ void product(bool transA, int64_t M, int64_t N, int64_t K, const float* A, int64
   parallel_for(tiles.count, 1 + worth_packing / (isa.rows * K), [&](int64_t begin, int64_t end) {
     pack_tiles(isa, transA, tiles, begin, end, steps, A, lda, packedA);
   });
-  // Pieces of work: a chunk of tiles by a panel, the panels of a chunk side by side. Enough of them to share evenly.
-  const int64_t panels = panel_count(N);
-  const int64_t wanted = 16 * thread_count();
-  const Split chunks = split(tiles.count, std::min(chunk_tiles, std::max<int64_t>(4, tiles.count * panels / wanted)));
-  const int64_t each = chunks.size(0) * isa.rows * isa.columns * K;
-  parallel_for(chunks.count * panels, 1 + worthwhile / each, [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      const int64_t chunk = begin / panels;
-      const int64_t from = begin % panels;
-      const int64_t to = std::min(panels, from + end - begin);
-      compute(isa, tiles, chunks.begin(chunk), chunks.begin(chunk) + chunks.size(chunk), N, steps, packedA, B, from, to,
-              {C, ldc, isa.columns, false}, start);
-      begin += to - from;
-    }
-  });
+  packed_products(1, M, N, K, packedA, B, start, C, ldc);
 }
 
 }  // namespace
@@ -281,6 +293,13 @@ void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t pane
 int64_t row_tiles(int64_t M) { return split(M, table().rows).count; }
 
 int64_t tile_row(int64_t M, int64_t tile) { return split(M, table().rows).begin(tile); }
+
+void gemm_side_by_side(int64_t count, int64_t M, int64_t N, int64_t K, const float* packedA, const float* B, int64_t ldb,
+                       float* C, int64_t ldc) {
+  packed_products(count, M, N, K, packedA, {nullptr, false, B, ldb}, {nullptr, 0}, C, ldc);
+}
+
+int64_t tiles_together(int64_t M, int64_t panels) { return chunks_of(split(M, table().rows), panels).size(0); }
 
 void gemm_tiles(int64_t M, int64_t K, const float* packedA, int64_t tile_begin, int64_t tile_end, bool transB, int64_t N,
                 const float* B, int64_t ldb, int64_t panel_begin, int64_t panel_end, float* C, int64_t ldc) {

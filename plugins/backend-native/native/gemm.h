@@ -54,6 +54,16 @@ void gemm_panels(int64_t M, const float* packedA, const PackedB* B, int64_t pane
 void pack_a_tile(int64_t M, int64_t K, int64_t tile, const float* rows, int64_t lda, float* packed);
 void pack_a_steps(int64_t M, int64_t K, int64_t begin, int64_t end, const float* rows, int64_t lda, float* packed);
 
+/// C_i [M,N] = A_i · B_i for i < count: A_i at packedA + i * packed_a_floats(M, K); B and C side by side, number i from column i * N
+/// on. Runs on all threads.
+void gemm_side_by_side(int64_t count, int64_t M, int64_t N, int64_t K, const float* packedA, const float* B, int64_t ldb,
+                       float* C, int64_t ldc);
+
+/// Panels worked on together, so that a tile of A is used from the nearest cache; their packed block stays in the next.
+constexpr int64_t group_panels = 4;
+/// Row tiles, at most, of the pieces of work that a product of M rows and so many panels is shared out in.
+int64_t tiles_together(int64_t M, int64_t panels);
+
 /// A matrix in panels, [panel_count(N)][M][panel_width()], is read as it lies as either operand, along rows or columns,
 /// without packing. For use inside a parallel region; the rows of a product are those of its tiles, row_tiles(M) of them.
 int64_t row_tiles(int64_t M);
