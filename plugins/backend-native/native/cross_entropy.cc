@@ -15,9 +15,10 @@ namespace {
 constexpr int64_t line = 16;
 /// Row tiles in a piece of work.
 constexpr int64_t piece_tiles = 64;
-/// Columns of logits that the gradient works on together, a multiple of every panel's width. Part of the results' definition,
-/// since the gradient of hidden adds up tile by tile.
-constexpr int64_t tile_columns = 1152;
+/// Columns of logits that the gradient of one part of the outputs works on together, a multiple of every panel's width, and the
+/// parts at most. Part of the results' definition, since the gradient of hidden adds up tile by tile, then part by part.
+constexpr int64_t tile_columns = 576;
+constexpr int64_t most_parts = 2;
 /// Rows whose sums are merged together: some microseconds.
 constexpr int64_t rows_merged = 64;
 /// Multiplications below which it does not pay to wake another thread.
@@ -67,6 +68,17 @@ struct Kept {
   float* exponentials;  // in panels
   float* references;    // [groups][rows]
   float* normalizer;    // [rows]
+};
+
+/// Panels of the outputs that the gradient goes through tile by tile, and what it keeps of them. Each part has its own, so
+/// that a thread that stays with one reads what its own caches hold.
+struct Part {
+  int64_t begin, end;
+  /// Its sum of the gradient of hidden, [rows, inputs].
+  float* hidden;
+  /// Of two tiles in turn: while one is made, the one before goes into `hidden`.
+  float* scaled[2];
+  PackedB weight[2];
 };
 
 }  // namespace
@@ -143,16 +155,21 @@ void cross_entropy_gradient(const OutputLayer& layer, const int32_t* labels, con
   const Shape shape(N, V);
   const Kept kept(shape, memory);
   const int64_t width = shape.width, tile_panels = std::min(shape.panels, tile_columns / width);
-  Cutter cut = {scratch(Scratch::loss, lines(packed_b_floats(N, H)) + 2 * lines(packed_b_floats(tile_panels * width, H)) +
-                                           2 * lines(tile_panels * shape.panel()) + lines(shape.groups * N))};
+  const int64_t part_count = std::min(most_parts, parts(shape.panels, tile_panels));
+  const int64_t tile = lines(tile_panels * shape.panel()), packed_tile = lines(packed_b_floats(tile_panels * width, H));
+  Cutter cut = {scratch(Scratch::loss, lines(packed_b_floats(N, H)) + lines(shape.groups * N) +
+                                           part_count * (2 * tile + 2 * packed_tile + lines(N * H)))};
   float* packed_hidden = cut.take(packed_b_floats(N, H));
   float* factors = cut.take(shape.groups * N);
-  // Of two tiles in turn: while one is made, the one before goes into hidden's gradient.
-  float* scaled[2];
-  PackedB weight[2];
-  for (int64_t i = 0; i < 2; i++) {
-    scaled[i] = cut.take(tile_panels * shape.panel());
-    weight[i] = {0, H, cut.take(packed_b_floats(tile_panels * width, H))};
+  Part part[most_parts];
+  for (int64_t i = 0; i < part_count; i++) {
+    part[i].begin = i * shape.panels / part_count;
+    part[i].end = (i + 1) * shape.panels / part_count;
+    part[i].hidden = i == 0 ? to.hidden : cut.take(N * H);
+    for (int64_t j = 0; j < 2; j++) {
+      part[i].scaled[j] = cut.take(tile);
+      part[i].weight[j] = {0, H, cut.take(packed_tile)};
+    }
   }
   parallel_for(shape.groups, grain(N * 32), [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; g++)
@@ -179,30 +196,44 @@ void cross_entropy_gradient(const OutputLayer& layer, const int32_t* labels, con
   // Few tiles of rows a piece: their part of the logits stays in the second cache with a group of the weight's panels.
   constexpr int64_t few = 2;
   const int64_t tiles = row_tiles(N), input_groups = parts(panel_count(H), exponential_panels);
-  const auto add_rows = [&](int64_t piece, const float* logits, const PackedB& packed, bool accumulate) {
+  const auto add_rows = [&](int64_t piece, const float* logits, const PackedB& packed, float* sums, bool accumulate) {
     const int64_t chunk = piece / input_groups, group = piece % input_groups;
     gemm_from_panels(N, logits, chunk * few, std::min(tiles, (chunk + 1) * few), packed, group * exponential_panels,
-                     std::min(panel_count(H), (group + 1) * exponential_panels), to.hidden, H, accumulate);
+                     std::min(panel_count(H), (group + 1) * exponential_panels), sums, H, accumulate);
   };
 
   const int64_t pieces = to.hidden ? parts(tiles, few) * input_groups : 0;
-  const int64_t tile_count = parts(shape.panels, tile_panels);
-  for (int64_t tile = 0; tile <= tile_count; tile++) {
-    const int64_t first = tile * tile_panels, count = std::max<int64_t>(0, std::min(tile_panels, shape.panels - first));
-    const int64_t now = tile % 2, before = 1 - now;
-    weight[now].K = std::max<int64_t>(0, std::min(count * width, V - first * width));
-    // The larger pieces first: threads wait for the last one.
-    const int64_t larger = tile > 0 ? pieces : 0;
-    parallel_for(larger + count, grain(shape.panel() * H), [&](int64_t begin, int64_t end) {
+  const int64_t rounds = parts(parts(shape.panels, part_count), tile_panels);
+  for (int64_t round = 0; round <= rounds; round++) {
+    const int64_t now = round % 2, before = 1 - now;
+    // Of each part the larger pieces first: threads wait for the last one.
+    int64_t work[most_parts + 1] = {}, larger[most_parts], first[most_parts];
+    for (int64_t i = 0; i < part_count; i++) {
+      Part& p = part[i];
+      first[i] = std::min(p.end, p.begin + round * tile_panels);
+      const int64_t count = std::min(tile_panels, p.end - first[i]);
+      larger[i] = round > 0 && p.weight[before].K > 0 ? pieces : 0;
+      p.weight[now].K = std::min((first[i] + count) * width, V) - std::min(first[i] * width, V);
+      work[i + 1] = work[i] + larger[i] + count;
+    }
+    parallel_for(work[part_count], grain(shape.panel() * H), [&](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; piece++) {
-        const int64_t panel = piece - larger;
+        int64_t i = 0;
+        while (piece >= work[i + 1]) i++;
+        Part& p = part[i];
+        const int64_t panel = piece - work[i] - larger[i];
         if (panel < 0)
-          add_rows(piece, scaled[before], weight[before], tile > 1);
+          add_rows(piece - work[i], p.scaled[before], p.weight[before], p.hidden, round > 1);
         else
-          make_panel(first + panel, scaled[now] + panel * shape.panel(), &weight[now], panel * width);
+          make_panel(first[i] + panel, p.scaled[now] + panel * shape.panel(), &p.weight[now], panel * width);
       }
     });
   }
+  if (to.hidden && part_count > 1)
+    parallel_for(N, 1 + worthwhile / (16 * H), [&](int64_t begin, int64_t end) {
+      for (int64_t i = 1; i < part_count; i++)
+        for (int64_t k = begin * H; k < end * H; k++) to.hidden[k] += part[i].hidden[k];
+    });
 }
 
 }  // namespace rnnx

@@ -75,6 +75,39 @@ int default_thread_count() {
 
 /// True on threads that are doing a piece of some loop: loops inside it run in place.
 thread_local bool inside = false;
+/// Which share of a loop this thread does first: threads of the pool count from 1, all others have the first.
+thread_local int home = 0;
+
+/// What is left of a part of a loop, in units: taken by its own thread from the front, by those with nothing else to do from
+/// the back, half of it each time.
+class alignas(64) Share {
+ public:
+  static constexpr int64_t most_units = int64_t{1} << 31;
+
+  void open(int64_t begin, int64_t end) { ends_.store(pack(begin, end), std::memory_order_relaxed); }
+  int64_t left() const {
+    const uint64_t ends = ends_.load(std::memory_order_relaxed);
+    return last(ends) - first(ends);
+  }
+  bool take(bool front, int64_t& begin, int64_t& end) {
+    uint64_t ends = ends_.load(std::memory_order_relaxed);
+    for (int64_t size; (size = last(ends) - first(ends)) > 0;) {
+      const int64_t half = std::max<int64_t>(1, size / 2);
+      begin = front ? first(ends) : last(ends) - half;
+      end = begin + half;
+      const uint64_t rest = front ? pack(end, last(ends)) : pack(first(ends), begin);
+      if (ends_.compare_exchange_weak(ends, rest, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+
+ private:
+  static uint64_t pack(int64_t first, int64_t last) { return static_cast<uint64_t>(first) << 32 | static_cast<uint64_t>(last); }
+  static int64_t first(uint64_t ends) { return static_cast<int64_t>(ends >> 32); }
+  static int64_t last(uint64_t ends) { return static_cast<int64_t>(ends & 0xffffffff); }
+
+  std::atomic<uint64_t> ends_{0};
+};
 
 class Pool {
  public:
@@ -83,10 +116,12 @@ class Pool {
     function_ = function;
     context_ = context;
     n_ = n;
+    while ((n + grain - 1) / grain > Share::most_units) grain *= 2;
     grain_ = grain;
     threads_ = threads;
     seats_.store(threads - 1, std::memory_order_relaxed);
-    next_.store(0, std::memory_order_relaxed);
+    const int64_t units = (n + grain - 1) / grain;
+    for (int64_t i = 0; i < threads; i++) shares_[i].open(i * units / threads, (i + 1) * units / threads);
     // Opens the job: a new generation with nobody in it. Sequentially consistent against those asleep.
     const uint64_t generation = (state_.load(std::memory_order_relaxed) >> generation_shift) + 1;
     state_.store(generation << generation_shift | open_bit);
@@ -105,7 +140,7 @@ class Pool {
   void start(int wanted) {
     for (; started_ < wanted; started_++) {
       try {
-        std::thread([this, first = started_ == 0] { serve(first); }).detach();
+        std::thread([this, place = started_ + 1] { serve(place); }).detach();
       } catch (...) {
         return;  // No more threads to be had: fewer share the work.
       }
@@ -135,19 +170,29 @@ class Pool {
   static constexpr uint64_t open_bit = 1u << 16;
   static constexpr int generation_shift = 17;
 
-  /// Hands out ranges: a fraction of what is left, down to the grain.
+  /// This thread's share first, which loops alike leave in its caches, then halves of what others have left.
   void work() {
     inside = true;
-    int64_t begin = next_.load(std::memory_order_relaxed);
-    while (begin < n_) {
-      const int64_t share = (n_ - begin) / (2 * threads_);
-      const int64_t end = std::min(n_, begin + std::max(grain_, share));
-      if (next_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) {
-        function_(context_, begin, end);
-        begin = next_.load(std::memory_order_relaxed);
-      }
-    }
+    const int own = home % threads_;
+    int64_t begin = 0, end = 0;
+    while (shares_[own].take(true, begin, end)) perform(begin, end);
+    while (Share* const other = fullest())
+      if (other->take(false, begin, end)) perform(begin, end);
     inside = false;
+  }
+
+  void perform(int64_t begin, int64_t end) { function_(context_, begin * grain_, std::min(n_, end * grain_)); }
+
+  /// The share of which most is left, if any is.
+  Share* fullest() {
+    int64_t most = 0;
+    Share* found = nullptr;
+    for (int i = 0; i < threads_; i++)
+      if (const int64_t left = shares_[i].left(); left > most) {
+        most = left;
+        found = &shares_[i];
+      }
+    return found;
   }
 
   bool enter(uint64_t seen) {
@@ -180,7 +225,9 @@ class Pool {
     leave();
   }
 
-  void serve(bool runs_errands) {
+  void serve(int place) {
+    home = place;
+    const bool runs_errands = place == 1;
     uint64_t seen = 0;
     std::atomic<int>& asleep = runs_errands ? runner_asleep_ : others_asleep_;
     const auto errand = [&] { return runs_errands && errands_.load(std::memory_order_acquire)->waiting(); };
@@ -210,13 +257,13 @@ class Pool {
   }
 
   std::atomic<uint64_t> state_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
-  std::atomic<int> seats_{0};
+  alignas(64) std::atomic<int> seats_{0};
   int64_t n_ = 0;
   int64_t grain_ = 1;
   int threads_ = 1;
   RangeFunction function_ = nullptr;
   void* context_ = nullptr;
+  Share shares_[max_threads];
   std::atomic<int> started_{0};
   std::atomic<const Errands*> errands_{&none_};
   /// The thread that runs errands, the other threads of the pool, and those that help until something holds.

@@ -16,8 +16,9 @@ using RangeFunction = void (*)(void* context, int64_t begin, int64_t end);
 void parallel_run(int64_t n, int64_t grain, RangeFunction function, void* context);
 
 /// Calls fn(begin, end) for ranges that cover 0 .. n-1, each at least `grain` long but for the last, on several threads.
-/// Ranges are handed out while the loop runs, large ones first, so a core taken by another process delays little. How the
-/// work is split differs from call to call: no result may depend on it. Within another parallel_for, or while another
+/// A thread begins with its own part of 0 .. n-1, the same in each call, so that loops alike find in its core's caches what
+/// they left there, and takes from others' when it is done, so a core taken by another process delays little. How the work
+/// is split differs from call to call: no result may depend on it. Within another parallel_for, or while another
 /// Node thread uses the pool, the caller does all the work itself. fn must not throw.
 template <class F>
 inline void parallel_for(int64_t n, int64_t grain, const F& fn) {

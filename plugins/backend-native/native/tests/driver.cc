@@ -310,6 +310,11 @@ void loops(Draws& draws) {
     rnnx::parallel_for(3, 1, [](int64_t, int64_t) {});
   });
   check(std::all_of(visits.begin(), visits.end(), [](int x) { return x == 1; }), "each index once");
+  // More than fit into the halves of a word.
+  const int64_t many = (int64_t{1} << 33) + n;
+  std::atomic<int64_t> sum{0};
+  rnnx::parallel_for(many, 1, [&](int64_t begin, int64_t end) { sum += end - begin; });
+  check(sum == many, "all of many");
 }
 
 template <class F>
