@@ -10,7 +10,7 @@ import { stepsWanted } from './lines/steps.js';
 import { parseOptions } from './options.js';
 import { type PyTorch, startPyTorch } from './pytorch.js';
 import { json, type Line, markdown, median, met, type Report, type Row, ratio } from './report.js';
-import { interleave } from './rounds.js';
+import { interleave, settled } from './rounds.js';
 import { full, type Scale, tiny } from './scale.js';
 import { createModel, createWorkload, minibatch, type Spec, variants } from './workload.js';
 
@@ -98,12 +98,25 @@ describe('benchmark: report', () => {
     expect([await failed, ...order]).to.deep.equal(['broken', 'a', 'a gone']);
   });
 
+  it('measures after a shorter time that does not count, unless that takes as long as asked for', async () => {
+    const asked: number[] = [];
+    const measure = (lasts: number) => async (seconds: number) => {
+      asked.push(seconds);
+      const end = performance.now() + lasts;
+      while (performance.now() < end);
+      return asked.length;
+    };
+    expect(await settled(measure(0), 10)).to.equal(2);
+    expect(await settled(measure(6), 0.005)).to.equal(3);
+    expect(asked).to.deep.equal([2, 10, 0.001]);
+  });
+
   it('takes options, and refuses odd ones', () => {
     expect(parseOptions([])).to.deep.include({
       lines: Object.keys(programs),
       sizes: [200, 650, 1500],
       rounds: 5,
-      total: 5,
+      total: 8,
     });
     expect(parseOptions(['--lines', 'cells,steps', '--sizes', '650'])).to.deep.include({
       lines: ['steps', 'cells'],

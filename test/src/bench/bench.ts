@@ -1,6 +1,6 @@
 import type { Backend } from '@rnnx/core';
 import type { PyTorch, PyTorchSpec } from './pytorch.js';
-import type { Contestant } from './rounds.js';
+import { type Contestant, settled } from './rounds.js';
 import type { Scale } from './scale.js';
 import { createWorkload, type Spec, type Variant, type Workload } from './workload.js';
 
@@ -47,7 +47,7 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
   await backend.activate();
   const workload: Workload = createWorkload(spec);
   // V8 compiles what a step runs in JavaScript during its first dozens: that is no part of a training run's speed.
-  await workload.speed(bench.total / 10);
+  await workload.speed(bench.total / 4);
   const contestant: Contestant = {
     where: whereOf(spec),
     engine,
@@ -55,7 +55,7 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
     unit: unitOf(spec),
     async measure() {
       await backend.activate();
-      return (await workload.speed(bench.seconds)) * spec.steps * spec.batch;
+      return (await settled(workload.speed, bench.seconds)) * spec.steps * spec.batch;
     },
     dispose: () => workload.dispose(),
   };
@@ -65,6 +65,7 @@ export async function trained(bench: Bench, engine: string, spec: Spec, name: st
 /** The same in PyTorch; none where there is no PyTorch. */
 export function inPyTorch({ pytorch, seconds }: Bench, spec: PyTorchSpec, name: string = spec.variant): Contestant[] {
   if (pytorch === undefined) return [];
-  const measure = async () => (await pytorch.stepsPerSecond(spec, seconds)) * spec.steps * spec.batch;
+  const speed = (seconds: number) => pytorch.stepsPerSecond(spec, seconds);
+  const measure = async () => (await settled(speed, seconds)) * spec.steps * spec.batch;
   return [{ where: whereOf(spec), engine: 'pytorch', variant: name, unit: unitOf(spec), measure }];
 }

@@ -7,8 +7,8 @@ export const usage = `npm run bench -- [--lines ${Object.keys(programs).join(','
   --lines     what is measured; default: all
   --sizes     hidden sizes of the language models; default: all
   --rounds    fewest interleaved rounds, of which medians are taken; default 5
-  --seconds   shortest time of one measurement in a round; at least one step is taken; default 0.2
-  --total     seconds for each contestant: further rounds begin until they are over; default 5
+  --seconds   shortest time of one measurement in a round; at least one step is taken; default 0.5
+  --total     seconds for each contestant: further rounds begin until they are over; default 8
   --backends  the first is measured in every line, all of them in "steps"; default native
   --tiny      models of a few units, to see that everything runs; the figures mean nothing
 Environment: RNNX_THREADS, threads of the native backend and of PyTorch's BLAS; default: all cores`;
@@ -33,8 +33,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       lines: { type: 'string', default: Object.keys(programs).join(',') },
       sizes: { type: 'string' },
       rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '0.2' },
-      total: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '0.5' },
+      total: { type: 'string', default: '8' },
       backends: { type: 'string', default: 'native' },
       json: { type: 'string' },
       markdown: { type: 'string' },
