@@ -1,7 +1,9 @@
 #include "sequence_bn.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "gemm.h"
@@ -50,6 +52,18 @@ void copy_rows(int64_t rows, int64_t count, const float* from, int64_t from_stri
     std::memcpy(to + b * to_stride, from + b * from_stride, static_cast<size_t>(count) * sizeof(float));
 }
 
+/// Whether the calling thread has not been here with `what` since it was with something else.
+bool first_visit(uint64_t what) {
+  thread_local uint64_t last = 0;
+  return std::exchange(last, what) != what;
+}
+
+/// A step of a pass: no other has its number, nor 0.
+uint64_t next_step() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
 class Packed {
  public:
   Packed(bool transposed, int64_t K, int64_t N, const float* weight, int64_t stride)
@@ -87,7 +101,6 @@ void normalized_forward(const NormalizedForward& pass) {
   const std::vector<float> weight = in_blocks(layout, H, pass.recurrent);
   const Packed packed(false, H, columns, weight.data(), columns);
   const int64_t panels = gates * layout.width / panel_width();  // of one block
-  float* const work = scratch(Scratch::sequence, packed_a_floats(B, H));
 
   float* const cell = pass.memory + layout.cell;
   std::memset(cell, 0, static_cast<size_t>(B * padded) * sizeof(float));
@@ -95,8 +108,11 @@ void normalized_forward(const NormalizedForward& pass) {
   for (int64_t t = 0; t < net.steps; t++) {
     const float* const operand = t == 0 ? pass.initial_hidden : pass.hidden + (t - 1) * B * H;
     float* const sums = pass.memory + layout.sums + (layout.slots == 1 ? 0 : t) * B * columns;
-    pack_a(false, B, H, operand, H, work);
+    const uint64_t step = next_step();
     parallel_for(layout.blocks, 1, [&](int64_t begin, int64_t end) {
+      // Each thread packs all of it: that takes less time than to wait for one that does and to read it from its cache.
+      float* const work = scratch(Scratch::sequence_rows, packed_a_floats(B, H));
+      if (first_visit(step)) pack_a(false, B, H, operand, H, work);
       for (int64_t block = begin; block < end; block++) {
         gemm_panels(B, work, packed.get(), block * panels, std::min((block + 1) * panels, panel_count(columns)), sums,
                     columns, false);
